@@ -1,0 +1,5 @@
+"""``python -m bookstrack``."""
+
+from bookstrack.cli.main import main
+
+main()

@@ -1,0 +1,253 @@
+"""Settings to running parts: opens everything in order, closes in reverse.
+
+The only module that knows all concrete classes.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from random import Random
+from uuid import uuid4
+
+from msgspec import Struct
+
+from bookstrack import __version__
+from bookstrack.access.tokens import ApiTokens
+from bookstrack.background import Background
+from bookstrack.cache.policy import Lifetimes
+from bookstrack.cache.tiers import TieredCache
+from bookstrack.catalogue.asking import Questioner
+from bookstrack.catalogue.authors import Biographer
+from bookstrack.catalogue.finding import Finder
+from bookstrack.catalogue.local import LocalCatalogue
+from bookstrack.catalogue.search import Catalogue
+from bookstrack.clock import Clock, SystemClock
+from bookstrack.covers.proxy import ImageProxy, allowed_hosts
+from bookstrack.health import Health
+from bookstrack.limits.limiter import Limiter
+from bookstrack.maintenance import Maintenance
+from bookstrack.providers import google_books, isbndb, open_library, wikidata
+from bookstrack.providers.base import Provider
+from bookstrack.providers.roster import Roster, outside_providers
+from bookstrack.sample.load import sample_records
+from bookstrack.settings import ProviderSettings, Settings
+from bookstrack.storage.database.catalogue import CatalogueStore
+from bookstrack.storage.database.idempotency import (
+    Claim,
+    ClaimState,
+    Idempotency,
+    StoredAnswer,
+)
+from bookstrack.storage.database.usage import DatabaseLedger, DatabaseSlots
+from bookstrack.storage.urls import Storage, open_storage
+from bookstrack.telemetry.metrics import Metrics
+from bookstrack.upstream.breaker import BreakerRules
+from bookstrack.upstream.client import Channel, Upstream, open_upstream
+from bookstrack.upstream.pacing import MemorySlots, Slots
+from bookstrack.upstream.pictures import open_pictures
+
+__all__ = ["Assembly", "Claim", "ClaimState", "Running", "StoredAnswer", "open_assembly"]
+
+
+class Running(Struct, kw_only=True):
+    """What changes while the process runs; ``started`` is monotonic seconds."""
+
+    started: float
+    draining: bool = False
+
+
+class Assembly(Struct, frozen=True, kw_only=True):
+    """Every part the transports use."""
+
+    running: Running
+
+    settings: Settings
+    clock: Clock
+    metrics: Metrics
+    storage: Storage
+    store: CatalogueStore
+    catalogue: Catalogue
+    limiter: Limiter
+    tokens: ApiTokens
+    idempotency: Idempotency
+    images: ImageProxy
+    channels: tuple[Channel, ...]
+    health: Health
+    background: Background
+    new_id: Callable[[], str]
+
+
+@asynccontextmanager
+async def open_assembly(
+    settings: Settings, *, clock: Clock | None = None, rng: Random | None = None
+) -> AsyncGenerator[Assembly]:
+    """Open every part; leaving closes them in reverse.
+
+    Raises:
+        ConfigurationProblem: a setting cannot be used.
+        StorageUnavailable: the embedded database cannot be opened.
+    """
+    clock = clock or SystemClock()
+    rng = rng or Random(secrets.randbits(64))  # noqa: S311 spreads retries, keeps no secret
+    metrics = Metrics()
+    async with AsyncExitStack() as stack:
+        storage = await stack.enter_async_context(
+            open_storage(
+                settings.storage, clock=clock, metrics=metrics, workers=settings.server.workers
+            )
+        )
+        store = CatalogueStore(storage.database, clock)
+        if settings.storage.sample_data and await store.count() == 0:
+            await store.save(sample_records())
+        upstream = await stack.enter_async_context(
+            _open_upstream(settings, storage, clock, rng, metrics)
+        )
+        roster = Roster(
+            _providers(settings.providers, upstream, clock), order=settings.providers.order
+        )
+        background = Background()
+        stack.push_async_callback(background.close)
+        catalogue = _catalogue(settings, storage, store, roster, clock, metrics, background, stack)
+        maintenance = Maintenance(storage, clock)
+        stack.push_async_callback(maintenance.close)
+        maintenance.start()
+        images = await _open_images(settings, storage, clock, rng, stack)
+        yield Assembly(
+            running=Running(started=clock.monotonic()),
+            settings=settings,
+            clock=clock,
+            metrics=metrics,
+            storage=storage,
+            store=store,
+            catalogue=catalogue,
+            limiter=Limiter(
+                settings.limits, clock=clock, metrics=metrics, counters=storage.counters
+            ),
+            tokens=ApiTokens(storage.database, clock),
+            idempotency=Idempotency(storage.database, clock),
+            images=images,
+            channels=upstream.channels,
+            health=Health(storage, upstream.channels, clock),
+            background=background,
+            new_id=lambda: uuid4().hex,
+        )
+
+
+@asynccontextmanager
+async def _open_upstream(
+    settings: Settings, storage: Storage, clock: Clock, rng: Random, metrics: Metrics
+) -> AsyncGenerator[Upstream]:
+    asked = settings.providers
+    shared = storage.database.dialect == "postgresql" or settings.server.workers > 1
+    slots: Slots = DatabaseSlots(storage.database, clock) if shared else MemorySlots(clock)
+    async with open_upstream(
+        clock=clock,
+        rng=rng,
+        user_agent=user_agent(settings),
+        metrics=metrics,
+        ledger=DatabaseLedger(storage.database),
+        slots=slots,
+        rules=BreakerRules(
+            failures=asked.circuit_failures,
+            successes=asked.circuit_successes,
+            cooldown_s=asked.circuit_cooldown_s,
+        ),
+        processes=settings.server.workers,
+    ) as upstream:
+        yield upstream
+
+
+def user_agent(settings: Settings) -> str:
+    """Return the name we give to providers, who ask for an address to turn to."""
+    if settings.providers.user_agent:
+        return settings.providers.user_agent
+    contact = "; ".join(
+        part for part in (settings.server.public_url, settings.providers.contact_email) if part
+    )
+    return f"BooksTrack/{__version__}" + (f" (+{contact})" if contact else "")
+
+
+def _providers(settings: ProviderSettings, upstream: Upstream, clock: Clock) -> list[Provider]:
+    """Return the providers in use: a provider without its key is absent, not failing."""
+    if settings.offline:
+        return []
+    found: list[Provider] = []
+    if settings.google.api_key or settings.google.anonymous:
+        options = google_books.channel_options(settings.google, settings)
+        found.append(google_books.GoogleBooks(upstream.channel(options), clock))
+    options = open_library.channel_options(settings.openlibrary, settings)
+    found.append(
+        open_library.OpenLibrary(
+            upstream.channel(options), clock, covers_base_url=settings.openlibrary.covers_base_url
+        )
+    )
+    if settings.isbndb.api_key:
+        options = isbndb.channel_options(settings.isbndb, settings)
+        found.append(isbndb.Isbndb(upstream.channel(options), clock))
+    if settings.wikidata.enabled:
+        options = wikidata.channel_options(settings.wikidata, settings)
+        found.append(
+            wikidata.Wikidata(
+                upstream.channel(options), use_ethnicity=settings.wikidata.use_ethnicity
+            )
+        )
+    found.extend(make(upstream=upstream, clock=clock) for make in outside_providers())
+    return found
+
+
+def _catalogue(
+    settings: Settings,
+    storage: Storage,
+    store: CatalogueStore,
+    roster: Roster,
+    clock: Clock,
+    metrics: Metrics,
+    background: Background,
+    stack: AsyncExitStack,
+) -> Catalogue:
+    tiers = TieredCache(storage.kv, clock=clock, metrics=metrics, settings=settings.cache)
+    questioner = Questioner(clock, hedge_s=settings.providers.hedge_ms / 1000)
+    biographer = Biographer(
+        store,
+        roster,
+        clock,
+        wait_s=settings.providers.facts_wait_ms / 1000,
+        lifetime_s=settings.cache.wikidata_s,
+    )
+    for part in (biographer, questioner, tiers):
+        stack.push_async_callback(part.close)
+    finder = Finder(
+        store,
+        roster,
+        questioner,
+        biographer,
+        lifetimes=Lifetimes(settings.cache),
+        clock=clock,
+        background=background,
+        replace=tiers.replace,
+        settings=settings.providers,
+    )
+    return Catalogue(
+        tiers,
+        finder,
+        roster,
+        questioner,
+        LocalCatalogue(store),
+        strict_isbn=settings.api.isbn_strict,
+    )
+
+
+async def _open_images(
+    settings: Settings, storage: Storage, clock: Clock, rng: Random, stack: AsyncExitStack
+) -> ImageProxy:
+    hosts = allowed_hosts(
+        settings.api.image_hosts, covers_base_url=settings.providers.openlibrary.covers_base_url
+    )
+    fetcher = await stack.enter_async_context(
+        open_pictures(hosts=hosts, clock=clock, rng=rng, user_agent=user_agent(settings))
+    )
+    images = ImageProxy(storage.blobs, fetcher, hosts=hosts)
+    stack.push_async_callback(images.close)
+    return images

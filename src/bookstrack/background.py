@@ -1,0 +1,54 @@
+"""Work that outlives the request that caused it. One owner, no orphans."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+import structlog
+
+from bookstrack.errors import BooksTrackError
+
+log = structlog.get_logger(__name__)
+
+
+class Background:
+    """Running tasks. A failure is logged, never lost; ``close`` ends what still runs."""
+
+    def __init__(self) -> None:
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    def start(self, work: Coroutine[Any, Any, Any], name: str) -> None:
+        """Run a coroutine on its own."""
+        task = asyncio.create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        problem = None if task.cancelled() else task.exception()
+        if isinstance(problem, BooksTrackError):
+            log.warning(
+                "background_failed",
+                task=task.get_name(),
+                code=problem.code,
+                problem=problem.message,
+            )
+        elif problem is not None:
+            log.error("background_failed", task=task.get_name(), exc_info=problem)
+
+    def __len__(self) -> int:
+        return len(self._tasks)
+
+    async def drain(self, seconds: float) -> None:
+        """Wait for running work, at most so long."""
+        if self._tasks:
+            await asyncio.wait(list(self._tasks), timeout=seconds)
+
+    async def close(self) -> None:
+        """Cancel what still runs and wait for its end."""
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,199 @@
+"""Asks several sources one question: in turn with hedging, or all together.
+
+A source that fails does not end the question; its problem is collected. A source that is
+silent does not hold it up: after the hedge the next one is started beside it, and the slow call
+goes on in the background so that its breaker learns how it ended.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+from msgspec import Struct
+
+from bookstrack.clock import Clock
+from bookstrack.errors import (
+    CircuitOpen,
+    ProviderBusy,
+    ProviderFailed,
+    ProviderProblem,
+    ProviderRefused,
+    ProviderTimeout,
+    QuotaExhausted,
+)
+from bookstrack.model.answer import Caution
+from bookstrack.model.query import Query
+from bookstrack.model.record import BookRecord, Findings, ProviderId
+from bookstrack.providers.base import Budget, Provider
+
+Enough = Callable[[Findings], bool]
+
+
+class Heard(Struct, frozen=True, kw_only=True):
+    """What the sources said: findings in order of asking, and the problems of the others."""
+
+    findings: tuple[tuple[ProviderId, Findings], ...] = ()
+    problems: tuple[ProviderProblem, ...] = ()
+    asked: tuple[ProviderId, ...] = ()
+
+    @property
+    def records(self) -> tuple[BookRecord, ...]:
+        """Return every book record, in order of asking."""
+        return tuple(record for _, found in self.findings for record in found.books)
+
+    @property
+    def complete(self) -> bool:
+        """Tell whether every source that was asked answered."""
+        return not self.problems
+
+    @property
+    def total(self) -> int | None:
+        """Return the first trustworthy count of hits."""
+        return next((f.total for _, f in self.findings if f and f.total is not None), None)
+
+    def cautions(self) -> tuple[Caution, ...]:
+        """Return what the caller should know: one entry per source that is missing."""
+        return tuple(
+            Caution(code=problem.code, provider=problem.provider) for problem in self.problems
+        )
+
+    def raise_if_unanswered(self) -> None:
+        """Raise where every source failed; "nothing found" from one of them is an answer.
+
+        Raises:
+            ProviderProblem: the one that tells the caller most.
+        """
+        if self.problems and not self.findings:
+            raise verdict(self.problems)
+
+
+def verdict(problems: Sequence[ProviderProblem]) -> ProviderProblem:
+    """Return the problem to report when nobody answered (http-api §4)."""
+    shortest = min((p.retry_after for p in problems if p.retry_after), default=None)
+    if all(isinstance(problem, ProviderTimeout) for problem in problems):
+        return ProviderTimeout(problems[0].provider, "No provider answered in time")
+    if all(isinstance(problem, CircuitOpen) for problem in problems):
+        first = min(problems, key=lambda problem: problem.retry_after or 0)
+        return CircuitOpen(first.provider, first.message, retry_after=first.retry_after)
+    names = sorted({str(problem.provider) for problem in problems})
+    details = {"providers": names}
+    resting = (ProviderBusy, QuotaExhausted, CircuitOpen)
+    if all(isinstance(problem, resting) for problem in problems):
+        return ProviderBusy(
+            problems[0].provider,
+            "Every provider asks us to wait",
+            details=details,
+            retry_after=shortest or 60,
+        )
+    if all(isinstance(problem, ProviderRefused) for problem in problems):
+        first = problems[0]
+        assert isinstance(first, ProviderRefused)  # noqa: S101 narrows the type
+        return first
+    return ProviderFailed(problems[0].provider, "Every provider failed", details=details)
+
+
+class Questioner:
+    """Asks providers and owns the calls that outlive their question."""
+
+    def __init__(self, clock: Clock, *, hedge_s: float) -> None:
+        self._clock = clock
+        self._hedge_s = hedge_s
+        self._running: set[asyncio.Task[Findings]] = set()
+
+    async def in_turn(
+        self, providers: Sequence[Provider], query: Query, *, within: Budget, enough: Enough
+    ) -> Heard:
+        """Ask one after the other until an answer is enough, at most until the deadline."""
+        if not providers:
+            return Heard()
+        waiting = list(providers)
+        started: dict[asyncio.Task[Findings], ProviderId] = {}
+        while True:
+            if waiting and all(task.done() for task in started):
+                self._start(waiting.pop(0), query, within, started)
+            timer = asyncio.ensure_future(self._clock.sleep(self._patience(waiting, within)))
+            running = [task for task in started if not task.done()]
+            try:
+                await asyncio.wait([*running, timer], return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                timer.cancel()
+            if any(_said(task, enough) for task in started) or not (
+                waiting or any(not task.done() for task in started)
+            ):
+                break
+            if self._clock.monotonic() >= within.deadline:
+                break
+            if waiting and not any(task.done() for task in running):
+                self._start(waiting.pop(0), query, within, started)
+        return _heard(started)
+
+    async def together(
+        self, providers: Sequence[Provider], query: Query, *, within: Budget
+    ) -> Heard:
+        """Ask all at the same time and wait for every one, at most until the deadline."""
+        started: dict[asyncio.Task[Findings], ProviderId] = {}
+        for provider in providers:
+            self._start(provider, query, within, started)
+        if started:
+            timer = asyncio.ensure_future(self._clock.sleep(self._patience([], within)))
+            everyone = asyncio.gather(*started, return_exceptions=True)
+            try:
+                await asyncio.wait(
+                    [asyncio.shield(everyone), timer], return_when=asyncio.FIRST_COMPLETED
+                )
+            finally:
+                timer.cancel()
+        return _heard(started)
+
+    def _patience(self, waiting: Sequence[Provider], within: Budget) -> float:
+        left = max(0.0, within.deadline - self._clock.monotonic())
+        return min(self._hedge_s, left) if waiting and within.interactive else left
+
+    def _start(
+        self,
+        provider: Provider,
+        query: Query,
+        within: Budget,
+        started: dict[asyncio.Task[Findings], ProviderId],
+    ) -> None:
+        task = asyncio.create_task(_ask(provider, query, within), name=f"ask {provider.name.value}")
+        started[task] = provider.name
+        self._running.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[Findings]) -> None:
+        self._running.discard(task)
+        if not task.cancelled():
+            task.exception()  # nobody may be listening any more
+
+    async def close(self) -> None:
+        """Cancel calls that still run and wait for their end."""
+        for task in list(self._running):
+            task.cancel()
+        await asyncio.gather(*self._running, return_exceptions=True)
+
+
+async def _ask(provider: Provider, query: Query, within: Budget) -> Findings:
+    return await provider.ask(query, within=within)
+
+
+def _said(task: asyncio.Task[Findings], enough: Enough) -> bool:
+    return task.done() and task.exception() is None and enough(task.result())
+
+
+def _heard(started: dict[asyncio.Task[Findings], ProviderId]) -> Heard:
+    findings: list[tuple[ProviderId, Findings]] = []
+    problems: list[ProviderProblem] = []
+    for task, name in started.items():
+        if not task.done():
+            problems.append(ProviderTimeout(name, "No answer yet"))
+            continue
+        problem = task.exception()
+        if problem is None:
+            findings.append((name, task.result()))
+        elif isinstance(problem, ProviderProblem):
+            problems.append(problem)
+        else:
+            raise problem
+    return Heard(findings=tuple(findings), problems=tuple(problems), asked=tuple(started.values()))

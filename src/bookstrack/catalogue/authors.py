@@ -1,0 +1,190 @@
+"""Facts about authors: gender, nationality, region and life years, with a lifetime of their own.
+
+An answer waits for them only briefly; what comes later is stored and stands in the next answer
+(providers §5).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Mapping, Sequence
+from typing import Any
+
+import structlog
+from msgspec import Struct
+from msgspec.structs import replace
+
+from bookstrack.clock import Clock
+from bookstrack.errors import ProviderProblem, ProviderTimeout, StorageProblem
+from bookstrack.model.answer import Caution
+from bookstrack.model.book import Author
+from bookstrack.model.enums import AuthorGender
+from bookstrack.model.query import AuthorFactsQuery, Person
+from bookstrack.model.record import BookRecord, ProviderId
+from bookstrack.normalise.titles import name_key
+from bookstrack.providers.base import Budget
+from bookstrack.providers.roster import Roster
+from bookstrack.storage.database.catalogue import CatalogueStore
+
+log = structlog.get_logger(__name__)
+
+_INLINE = 5
+_AT_ONCE = 50
+_NOBODY = frozenset({"", name_key("Unknown Author")})
+
+
+Lookup = asyncio.Task[dict[str, Author]]
+
+
+class Completed(Struct, frozen=True, kw_only=True):
+    """Records with the facts that were at hand, and what is still being looked up."""
+
+    records: tuple[BookRecord, ...]
+    late: Lookup | None = None
+    cautions: tuple[Caution, ...] = ()
+
+
+class Biographer:
+    """Completes the authors of records from our tables and from Wikidata."""
+
+    def __init__(
+        self,
+        store: CatalogueStore,
+        roster: Roster,
+        clock: Clock,
+        *,
+        wait_s: float,
+        lifetime_s: float,
+    ) -> None:
+        self._store = store
+        self._roster = roster
+        self._clock = clock
+        self._wait_s = wait_s
+        self._lifetime_s = lifetime_s
+        self._asking: set[Lookup] = set()
+
+    async def complete(self, records: Sequence[BookRecord], *, wait: bool = True) -> Completed:
+        """Add facts. Those that are not known yet are asked for, and waited for if ``wait``."""
+        people = unknown_people(records)
+        if not people:
+            return Completed(records=tuple(records))
+        known = await self._known(people)
+        records = with_facts(records, known)
+        missing = tuple(p for p in people if name_key(p.name) not in known)
+        sources = self._roster.for_query(AuthorFactsQuery)
+        if not missing or not sources:
+            return Completed(records=tuple(records))
+        first = self._start(self._ask(missing[:_INLINE]))
+        rest = missing[_INLINE:]
+        everything = self._start(self._after(first, rest)) if rest else first
+        if wait:
+            await self._brief(first)
+        return self._completed(records, first, everything, waited=wait)
+
+    def _completed(
+        self, records: Sequence[BookRecord], first: Lookup, everything: Lookup, *, waited: bool
+    ) -> Completed:
+        late = None if everything.done() else everything
+        problem = first.exception() if first.done() else None
+        if first.done() and problem is None:
+            return Completed(records=with_facts(records, first.result()), late=late)
+        if not waited:
+            return Completed(records=tuple(records), late=late)
+        if problem is not None and not isinstance(problem, ProviderProblem):
+            raise problem
+        caution = Caution(
+            code=problem.code if problem else ProviderTimeout.code, provider=ProviderId.WIKIDATA
+        )
+        return Completed(records=tuple(records), late=late, cautions=(caution,))
+
+    def _start(self, work: Coroutine[Any, Any, dict[str, Author]]) -> Lookup:
+        task = asyncio.create_task(work, name="author facts")
+        self._asking.add(task)
+        task.add_done_callback(self._ended)
+        return task
+
+    async def _after(self, first: Lookup, rest: Sequence[Person]) -> dict[str, Author]:
+        facts = dict(await first)
+        for start in range(0, len(rest), _AT_ONCE):
+            facts |= await self._ask(rest[start : start + _AT_ONCE])
+        return facts
+
+    async def _brief(self, task: Lookup) -> None:
+        timer = asyncio.ensure_future(self._clock.sleep(self._wait_s))
+        try:
+            await asyncio.wait([task, timer], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            timer.cancel()
+
+    async def _known(self, people: Sequence[Person]) -> dict[str, Author]:
+        try:
+            facts = await self._store.author_facts(
+                [person.name for person in people], younger_than_s=self._lifetime_s
+            )
+        except StorageProblem as problem:
+            log.warning("author_facts_unread", problem=problem.message)
+            return {}
+        return {name_key(name): author for name, author in facts.items()}
+
+    async def _ask(self, people: Sequence[Person]) -> dict[str, Author]:
+        """Look people up and store what is found, also that nothing is."""
+        (source, *_) = self._roster.for_query(AuthorFactsQuery)
+        # Background lookups may take their time; the inline wait is bounded by the caller.
+        within = Budget(deadline=self._clock.monotonic() + 30.0)
+        found = await source.ask(AuthorFactsQuery(people=tuple(people)), within=within)
+        try:
+            await self._store.save_author_facts(found.authors)
+        except StorageProblem as problem:
+            log.warning("author_facts_unsaved", problem=problem.message)
+        return {name_key(r.asked): r.author or Author(name=r.asked) for r in found.authors}
+
+    def _ended(self, task: Lookup) -> None:
+        self._asking.discard(task)
+        problem = None if task.cancelled() else task.exception()
+        if isinstance(problem, ProviderProblem):
+            log.info("author_facts_failed", code=problem.code, provider=problem.provider)
+
+    async def close(self) -> None:
+        """End lookups that still run."""
+        for task in list(self._asking):
+            task.cancel()
+        await asyncio.gather(*self._asking, return_exceptions=True)
+
+
+def unknown_people(records: Sequence[BookRecord]) -> tuple[Person, ...]:
+    """Return the authors whose gender is not known, each once, in order of appearance."""
+    people: dict[str, Person] = {}
+    for record in records:
+        for author in record.authors:
+            key = name_key(author.name)
+            if author.gender is AuthorGender.UNKNOWN and key not in _NOBODY:
+                facts = record.people.get(author.name)
+                people.setdefault(key, Person(author.name, facts.wikidata_id if facts else None))
+    return tuple(people.values())
+
+
+def with_facts(
+    records: Sequence[BookRecord], facts: Mapping[str, Author]
+) -> tuple[BookRecord, ...]:
+    """Return records whose authors carry the facts, keyed by folded name."""
+
+    def complete(record: BookRecord) -> BookRecord:
+        authors = tuple(_with(a, facts.get(name_key(a.name))) for a in record.authors)
+        return replace(record, authors=authors)
+
+    return tuple(complete(record) for record in records)
+
+
+def _with(author: Author, facts: Author | None) -> Author:
+    if facts is None:
+        return author
+    return replace(
+        author,
+        gender=facts.gender if author.gender is AuthorGender.UNKNOWN else author.gender,
+        cultural_region=author.cultural_region or facts.cultural_region,
+        nationality=author.nationality or facts.nationality,
+        birth_year=author.birth_year or facts.birth_year,
+        death_year=author.death_year or facts.death_year,
+        open_library_id=author.open_library_id or facts.open_library_id,
+        goodreads_id=author.goodreads_id or facts.goodreads_id,
+    )

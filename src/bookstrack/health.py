@@ -1,0 +1,86 @@
+"""Whether this process can do its work: what the readiness probe and ``doctor`` look at."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+
+from msgspec import Struct
+
+from bookstrack.clock import Clock
+from bookstrack.errors import BooksTrackError, StorageUnavailable
+from bookstrack.model.naming import camel_name
+from bookstrack.model.provider_names import breaker_name
+from bookstrack.storage.database.migrate import pending
+from bookstrack.storage.database.probe import probe
+from bookstrack.storage.urls import Storage
+from bookstrack.upstream.client import Channel
+
+_PATIENCE_S = 1.0
+
+
+class Check(Struct, frozen=True, kw_only=True, omit_defaults=True, rename=camel_name):
+    """One part: whether it works, how long the look took (ms), and what is wrong."""
+
+    ok: bool
+    latency_ms: int | None = None
+    problem: str | None = None
+
+
+class Readiness(Struct, frozen=True, kw_only=True):
+    """The verdict and its parts. ``providers`` are breaker states; they never decide."""
+
+    ready: bool
+    database: Check
+    cache: Check
+    object_store: Check
+    providers: dict[str, str]
+
+
+class Health:
+    """Looks at the parts of a running server."""
+
+    def __init__(self, storage: Storage, channels: Sequence[Channel], clock: Clock) -> None:
+        self._storage = storage
+        self._channels = channels
+        self._clock = clock
+
+    async def readiness(self) -> Readiness:
+        """Look at every store, each for at most a second."""
+        database, cache, objects = await asyncio.gather(
+            self._look(self._database),
+            self._look(self._storage.kv.ping),
+            self._look(self._storage.blobs.probe),
+        )
+        return Readiness(
+            ready=database.ok and objects.ok,
+            database=database,
+            cache=cache,
+            object_store=objects,
+            providers=self.breakers(),
+        )
+
+    def breakers(self) -> dict[str, str]:
+        """Return the breaker state of each provider in use, by its wire name."""
+        return {
+            breaker_name(channel.name): "disabled"
+            if (state := channel.state()).disabled
+            else state.breaker.value
+            for channel in self._channels
+        }
+
+    async def _database(self) -> None:
+        await probe(self._storage.database, now=self._clock.time())
+        if await asyncio.to_thread(pending, self._storage.database.url):
+            raise StorageUnavailable("migrations are pending: run bookstrack migrate")
+
+    async def _look(self, look: Callable[[], Awaitable[None]]) -> Check:
+        started = self._clock.monotonic()
+        try:
+            async with asyncio.timeout(_PATIENCE_S):
+                await look()
+        except TimeoutError:
+            return Check(ok=False, problem="no answer within a second")
+        except BooksTrackError as problem:
+            return Check(ok=False, problem=problem.message)
+        return Check(ok=True, latency_ms=int((self._clock.monotonic() - started) * 1000))

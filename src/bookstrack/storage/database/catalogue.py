@@ -1,0 +1,168 @@
+"""Our own catalogue of books, as the rest of the program uses it.
+
+A record is written to the normalised tables and, in the same transaction, to the Books rows of
+its ISBNs (data-model §2.5), so that readers of either never see different things.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+import msgspec
+from sqlalchemy import func, select
+from sqlalchemy.engine import Connection
+
+from bookstrack.clock import Clock
+from bookstrack.model.book import Author
+from bookstrack.model.record import AuthorRecord, BookRecord, Findings
+from bookstrack.storage.database import people, search
+from bookstrack.storage.database import tables as t
+from bookstrack.storage.database.books_row import COLUMNS, Stored, stored_of
+from bookstrack.storage.database.engine import Database
+from bookstrack.storage.database.layer_b import Changes, save_records
+from bookstrack.storage.database.refresh import refresh_authors, refresh_editions
+from bookstrack.storage.database.search import Condition, find_works
+from bookstrack.storage.database.shelf import MISPRINT, read_shelf, record_of
+from bookstrack.storage.database.sql import one_catalogue_writer
+
+_T = TypeVar("_T")
+_FIND_ISBN = f'SELECT {", ".join(COLUMNS)} FROM "Books" WHERE isbn = ?'  # noqa: S608 own names
+_AT_ONCE = 500  # records whose identities are looked up together
+_MOST_WORKS = 500
+# PostgreSQL stores every character but this one; a lone backslash before it means the escape.
+_NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
+_RECORD = msgspec.json.Decoder(BookRecord)
+
+
+class CatalogueStore:
+    """Reads and writes books and people; every method is one transaction.
+
+    Each raises ``StorageUnavailable`` when the database cannot be reached. Records that are read
+    have ``provider`` ``catalog`` and keep the ``primary_provider`` of their work.
+    """
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def find_isbn(self, isbn13: str) -> Stored | None:
+        """Return the book of this ISBN-13 with that one edition."""
+        row = await self._database.first("find_isbn", _FIND_ISBN, isbn13)
+        return None if row is None else stored_of(isbn13, row)
+
+    async def find_misprint(self, number: str) -> Stored | None:
+        """Return the book that prints this number, whose check digit is wrong."""
+        return await self._read("find_misprint", lambda c: _find_misprint(c, number))
+
+    async def save(self, records: Sequence[BookRecord]) -> None:
+        """Insert or update books, all or none."""
+        clean = [_storable(record) for record in records]
+        if clean:
+            now = int(self._clock.time())
+            await self._write("save", lambda c: _save(c, clean, now=now))
+
+    async def search(self, text: str, *, limit: int, offset: int = 0) -> Findings:
+        """Return one page of the works with every word of the text in title or authors."""
+        found = search.anywhere(text)
+        return await self._works("search", found, title=text, limit=limit, offset=offset)
+
+    async def search_title_author(
+        self, *, title: str, author: str, limit: int, offset: int = 0
+    ) -> Findings:
+        """Return one page of the works whose title, and one of whose authors, hold these words."""
+        found = search.titled(title, author=author)
+        return await self._works(
+            "search_title_author", found, title=title, limit=limit, offset=offset
+        )
+
+    async def works_of(self, name: str) -> Findings:
+        """Return the works of the people of this name, those with most editions first."""
+        return await self._works("works_of", search.written_by(name), title="", limit=None)
+
+    async def editions_of(self, *, title: str, author: str) -> Findings:
+        """Return the works with this title and author, with all their editions."""
+        found = search.titled(title, author=author)
+        return await self._works("editions_of", found, title=title, limit=_MOST_WORKS)
+
+    async def author_facts(
+        self, names: Sequence[str], *, younger_than_s: float
+    ) -> dict[str, Author]:
+        """Return, by asked name, people looked up lately; an author without facts is in it too."""
+        since = self._clock.time() - younger_than_s
+        return await self._read("author_facts", lambda c: people.read_facts(c, names, since=since))
+
+    async def save_author_facts(self, authors: Sequence[AuthorRecord]) -> None:
+        """Remember lookups, also those that found nobody, and show the facts in the books."""
+        now = int(self._clock.time())
+        if authors:
+            await self._write("save_author_facts", lambda c: _save_facts(c, authors, now=now))
+
+    async def count(self) -> int:
+        """Return how many works there are."""
+        return await self._read("count", _count)
+
+    async def _works(
+        self,
+        operation: str,
+        conditions: list[Condition],
+        *,
+        title: str,
+        limit: int | None,
+        offset: int = 0,
+    ) -> Findings:
+        books, total = await self._read(
+            operation,
+            lambda c: find_works(c, conditions, title=title, limit=limit, offset=offset),
+        )
+        return Findings(books=books, total=total)
+
+    async def _read(self, operation: str, work: Callable[[Connection], _T]) -> _T:
+        async with self._database.connect(operation) as connection:
+            return await connection.run_sync(work)
+
+    async def _write(self, operation: str, work: Callable[[Connection], None]) -> None:
+        async with self._database.begin(operation) as connection:
+            await connection.run_sync(one_catalogue_writer)
+            await connection.run_sync(work)
+
+
+def _storable(record: BookRecord) -> BookRecord:
+    text = msgspec.json.encode(record)
+    return _RECORD.decode(_NUL.sub(rb"\1", text)) if b"\\u0000" in text else record
+
+
+def _save(connection: Connection, records: Sequence[BookRecord], *, now: int) -> None:
+    changes = Changes()
+    for start in range(0, len(records), _AT_ONCE):
+        some = save_records(connection, records[start : start + _AT_ONCE], now=now)
+        changes.editions |= some.editions
+        changes.works |= some.works
+        changes.authors |= some.authors
+    refresh_editions(connection, editions=changes.editions, works=changes.works, now=now)
+    refresh_authors(connection, changes.authors, now=now)
+
+
+def _save_facts(connection: Connection, authors: Sequence[AuthorRecord], *, now: int) -> None:
+    refresh_authors(connection, people.save_facts(connection, authors, now=now), now=now)
+
+
+def _find_misprint(connection: Connection, number: str) -> Stored | None:
+    statement = select(t.external_ids.c.entity_id).where(
+        t.external_ids.c.entity_type == "edition",
+        t.external_ids.c.provider == MISPRINT,
+        t.external_ids.c.external_id == number,
+    )
+    edition = connection.execute(statement).scalar()
+    if edition is None:
+        return None
+    owner = select(t.editions.c.work_id).where(t.editions.c.id == edition)
+    work = connection.execute(owner).scalar_one()
+    shelf = read_shelf(connection, [work], editions=[edition])
+    row = shelf.editions[work][0]
+    return Stored(record=record_of(shelf, work, [row]), updated_at=float(row["updated_at"]))
+
+
+def _count(connection: Connection) -> int:
+    return connection.execute(select(func.count()).select_from(t.works)).scalar_one()

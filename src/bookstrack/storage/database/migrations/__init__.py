@@ -1,0 +1,1 @@
+"""Forward migrations, run by ``bookstrack.storage.database.migrate``."""

@@ -1,0 +1,94 @@
+"""Facts about authors: what was looked up, when, and also that nothing was found."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import select, update
+from sqlalchemy.engine import Connection
+
+from bookstrack.model.book import Author
+from bookstrack.model.record import AuthorRecord
+from bookstrack.normalise.titles import display_name, name_key
+from bookstrack.storage.database import tables as t
+from bookstrack.storage.database import values
+from bookstrack.storage.database.shelf import RowReader, author_of
+from bookstrack.storage.database.sql import Row, insert_id
+
+_OWN_IDS = ("wikidata_id", "ol_id")
+
+
+def read_facts(connection: Connection, names: Sequence[str], *, since: float) -> dict[str, Author]:
+    """Return, by asked name, the people who were looked up after a moment (epoch seconds)."""
+    keys = {name: name_key(name) for name in names}
+    statement = select(t.authors).where(t.authors.c.enriched_at > since)
+    rows = RowReader(connection)(statement, t.authors.c.name_norm, set(keys.values()))
+    # Of several people of one name, the one who is known better.
+    best = {row["name_norm"]: row for row in sorted(rows, key=_how_known)}
+    return {name: author_of(best[key], {}) for name, key in keys.items() if key in best}
+
+
+def _how_known(row: Row) -> tuple[bool, int, int]:
+    known = sum(value is not None for value in row.values())
+    return row["wikidata_id"] is not None, known, -row["id"]
+
+
+def save_facts(connection: Connection, found: Sequence[AuthorRecord], *, now: int) -> set[int]:
+    """Remember the outcome of lookups; return the people whose facts changed.
+
+    Facts replace what is stored. They go to everybody of the asked name whose birth year and ids
+    do not contradict; somebody unknown so far gets a row of their own.
+    """
+    by_name: dict[str, list[Row]] = {}
+    keys = {name_key(one.asked) for one in found} - {""}
+    of = RowReader(connection)
+    for row in of(select(t.authors).order_by(t.authors.c.id), t.authors.c.name_norm, keys):
+        by_name.setdefault(row["name_norm"], []).append(row)
+    changed: set[int] = set()
+    for one in found:
+        key = name_key(one.asked)
+        if key:
+            changed |= _save(connection, one, by_name.setdefault(key, []), now=now)
+    return changed
+
+
+def _save(connection: Connection, one: AuthorRecord, people: list[Row], *, now: int) -> set[int]:
+    author = one.author or Author(name=display_name(one.asked))
+    facts = values.author_facts(author, one.facts)
+    if not people:
+        people.append(_insert(connection, one, author))
+    changed: set[int] = set()
+    for row in people:
+        changes: Row = {}
+        if not values.contradicts(row, facts):
+            changes = values.merged_author(row, _free(connection, row, facts), fill=False)
+        if changes:
+            changed.add(row["id"])
+        changes["enriched_at"] = now
+        row.update(changes)
+        person = update(t.authors).where(t.authors.c.id == row["id"])
+        connection.execute(person.values(changes))
+    return changed
+
+
+def _insert(connection: Connection, one: AuthorRecord, author: Author) -> Row:
+    key = name_key(one.asked)
+    name = author.name if name_key(author.name) == key else display_name(one.asked)
+    row = {"name": name, "name_norm": key, "gender": "Unknown"}
+    number = insert_id(connection, t.authors, row)
+    return {**dict.fromkeys(column.name for column in t.authors.c), **row, "id": number}
+
+
+def _free(connection: Connection, row: Row, facts: Row) -> Row:
+    """Leave out ids that another row has: one person under two names stays two rows.
+
+    Otherwise the books of one spelling would show the other.
+    """
+    free = dict(facts)
+    for name in _OWN_IDS:
+        column = t.authors.c[name]
+        if facts[name] is not None:
+            owner = connection.execute(select(t.authors.c.id).where(column == facts[name])).scalar()
+            if owner not in (None, row["id"]):
+                free[name] = None
+    return free

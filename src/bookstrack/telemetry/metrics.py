@@ -1,0 +1,119 @@
+"""The metrics registry: one object, handed to whoever counts (operations §9)."""
+
+from __future__ import annotations
+
+import platform
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from bookstrack import __version__
+
+_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+_FAST = (0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0)
+
+
+class Metrics:
+    """Every family the server exports; names and labels are part of the contract."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry(auto_describe=True)
+        self._http()
+        self._cache()
+        self._providers()
+        self.db_query_duration = self._histogram(
+            "db_query_duration_seconds", "Time of one database operation.", ("operation",), _FAST
+        )
+        self.db_query_errors = self._counter(
+            "db_query_errors_total", "Database operations that failed.", ("operation",)
+        )
+        build = Gauge(
+            "build_info",
+            "Always 1; labels name the build.",
+            ("version", "python"),
+            registry=self.registry,
+        )
+        build.labels(__version__, platform.python_version()).set(1)
+
+    def _http(self) -> None:
+        self.http_requests = self._counter(
+            "http_requests_total", "Requests answered.", ("method", "path", "status")
+        )
+        self.http_duration = self._histogram(
+            "http_request_duration_seconds", "Time to answer.", ("method", "path"), _SECONDS
+        )
+        self.http_errors = self._counter(
+            "http_errors_total", "Failure answers by code.", ("path", "code")
+        )
+        self.http_in_flight = Gauge(
+            "http_requests_in_flight", "Requests being answered.", registry=self.registry
+        )
+        self.rate_rejected = self._counter(
+            "rate_limit_rejected_total", "Requests refused with 429.", ("class",)
+        )
+        self.rate_errors = self._counter(
+            "rate_limiter_errors_total",
+            "Requests let through because counting failed.",
+            ("class",),
+        )
+        self.deprecated_requests = self._counter(
+            "deprecated_requests_total", "Requests to deprecated routes.", ("group",)
+        )
+
+    def _cache(self) -> None:
+        self.cache_requests = self._counter(
+            "cache_requests_total", "Lookups by the tier that answered.", ("tier",)
+        )
+        self.cache_events = self._counter(
+            "cache_events_total", "What happened inside the tiers.", ("event",)
+        )
+        self.cache_latency = self._histogram(
+            "cache_latency_seconds", "Time of one lookup by tier.", ("tier",), _FAST
+        )
+        self.cache_hit_rate = Gauge(
+            "cache_hit_rate",
+            "Share of lookups a tier answered, percent.",
+            ("tier",),
+            registry=self.registry,
+        )
+        self.cache_entries = Gauge(
+            "cache_entries", "Entries held.", ("tier",), registry=self.registry
+        )
+        self.cache_bytes = Gauge("cache_bytes", "Bytes held.", ("tier",), registry=self.registry)
+        self.cold_rehydrations = self._counter(
+            "cold_rehydrations_total", "Entries brought back from the cold tier.", ()
+        )
+
+    def _providers(self) -> None:
+        self.provider_requests = self._counter(
+            "provider_requests_total", "Calls to outside providers.", ("provider", "outcome")
+        )
+        self.provider_latency = self._histogram(
+            "provider_latency_seconds", "Time of one provider call.", ("provider",), _SECONDS
+        )
+        self.provider_quota = Gauge(
+            "provider_quota_used_ratio",
+            "Share of the daily quota used.",
+            ("provider",),
+            registry=self.registry,
+        )
+        self.circuit_state = Gauge(
+            "circuit_state",
+            "0 closed, 1 half-open, 2 open.",
+            ("provider",),
+            registry=self.registry,
+        )
+        self.circuit_transitions = self._counter(
+            "circuit_transitions_total", "Changes of a breaker.", ("provider", "to")
+        )
+
+    def _counter(self, name: str, text: str, labels: tuple[str, ...]) -> Counter:
+        return Counter(name, text, labels, registry=self.registry)
+
+    def _histogram(
+        self, name: str, text: str, labels: tuple[str, ...], buckets: tuple[float, ...]
+    ) -> Histogram:
+        return Histogram(name, text, labels, buckets=buckets, registry=self.registry)
+
+    def exposition(self) -> bytes:
+        """Render every family as Prometheus text 0.0.4."""
+        return generate_latest(self.registry)

@@ -1,0 +1,285 @@
+"""The one layer in front of the framework: everything that holds for every request.
+
+Order of checks (http-api §2.1): request id, CORS, lifecycle, path and method, rate limit, declared
+size; then the fast way for repeated ISBN searches, else the framework. The order and the headers
+are the same whichever way the answer takes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from litestar.types import ASGIApp, Receive, Scope, Send
+from msgspec import Struct
+
+from bookstrack import errors
+from bookstrack.clock import Clock
+from bookstrack.limits.limiter import Limiter, Verdict
+from bookstrack.settings import Settings
+from bookstrack.telemetry.metrics import Metrics
+from bookstrack.web.answering import Answering
+from bookstrack.web.contract import RouteFacts, RouteMap
+from bookstrack.web.cors import Cors
+from bookstrack.web.envelope import Envelope
+from bookstrack.web.exchange import Addresses, Exchange, attach, exempt, identity_of
+from bookstrack.web.failures import ours, render
+from bookstrack.web.fast import PATH as FAST_PATH
+from bookstrack.web.fast import FastIsbn
+from bookstrack.web.lifecycle import Lifecycle
+from bookstrack.web.requestlog import RequestLog
+
+_URL_LIMIT = 8 * 1024
+_HEADERS_LIMIT = 32 * 1024
+_MIB = 1024 * 1024
+_ALWAYS_OPEN = ("/health", "/livez", "/readyz")
+_TOKEN_PREFIX = b"Bearer bt_"
+
+
+class TokenReader(Protocol):
+    """Recognises API tokens."""
+
+    async def identity(self, token: str) -> str | None:
+        """Return the id of a valid token."""
+        ...
+
+
+class FrontParts(Struct, frozen=True, kw_only=True):
+    """What the front is made of."""
+
+    app: ASGIApp
+    routes: RouteMap
+    settings: Settings
+    clock: Clock
+    metrics: Metrics
+    limiter: Limiter
+    envelope: Envelope
+    fast: FastIsbn
+    tokens: TokenReader
+    new_id: Callable[[], str]
+    draining: Callable[[], bool]
+
+
+class Front:
+    """The ASGI application that the server runs."""
+
+    def __init__(self, parts: FrontParts) -> None:
+        settings = parts.settings
+        self._parts = parts
+        self._clock = parts.clock
+        self._cors = Cors(settings.api, development=settings.server.environment == "development")
+        self._lifecycle = Lifecycle(settings.api)
+        self._addresses = Addresses(settings.server.trusted_proxies)
+        self._exempt = settings.limits.exempt_cidrs
+        self._limits_on = settings.limits.enabled
+        self._timeout_s = settings.server.request_timeout_ms / 1000
+        self._json_limit = settings.server.json_max_mb * _MIB
+        self._answering = Answering(parts.clock, parts.metrics, RequestLog(settings.telemetry))
+        self._in_flight = parts.metrics.http_in_flight
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection event of the server."""
+        if scope["type"] != "http":
+            await self._parts.app(scope, receive, send)
+            return
+        exchange = Exchange(
+            scope,
+            now=self._clock.time(),
+            started=self._clock.monotonic(),
+            fallback_id=self._parts.new_id(),
+        )
+        self._in_flight.inc()
+        try:
+            await self._serve(exchange, scope, receive, send)
+        finally:
+            self._in_flight.dec()
+            self._answering.ended(exchange)
+
+    async def _serve(self, exchange: Exchange, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            facts = self._admit(exchange, scope)
+            if facts is None:
+                await self._preflight(exchange, send)
+                return
+            await self._limit(exchange, facts)
+            _check_declared_size(exchange, facts.body_limit or self._json_limit)
+        except errors.BooksTrackError as problem:
+            await self._fail(exchange, problem, send)
+            return
+        if facts.template == FAST_PATH:
+            answer = self._parts.fast.answer(exchange)
+            if answer is not None:
+                await self._answering.send(exchange, 200, *answer, send)
+                return
+        await self._framework(exchange, facts, scope, receive, send)
+
+    def _admit(self, exchange: Exchange, scope: Scope) -> RouteFacts | None:
+        """Run the checks that need no waiting; ``None`` for an admitted preflight."""
+        headers = exchange.headers
+        peer = scope.get("client")
+        exchange.client = self._addresses.client(peer[0] if peer else "", headers)
+        exchange.response_headers = self._answering.headers(exchange, scope)
+        origin = headers.get(b"origin")
+        exchange.response_headers.extend(self._cors.headers(origin))
+        _check_request_line(exchange, scope)
+        if origin is not None and not self._cors.allowed(origin):
+            self._foreign(exchange)
+        if exchange.method == "OPTIONS":
+            return None
+        facts = exchange.facts = self._parts.routes.find(exchange.path)
+        if facts is None:
+            raise errors.NotFound("There is nothing at this path", details={"path": exchange.path})
+        if facts.group is not None:
+            self._age(exchange, facts.group)
+        method = "GET" if exchange.method == "HEAD" else exchange.method
+        if method not in facts.methods:
+            raise errors.MethodNotAllowed(
+                f"{exchange.method} is not possible here", details={"allow": facts.allow}
+            )
+        if self._parts.draining() and not facts.template.startswith(
+            ("/health", "/livez", "/readyz")
+        ):
+            raise errors.Draining("The server is shutting down", retry_after=5)
+        return facts
+
+    def _foreign(self, exchange: Exchange) -> None:
+        if exchange.method == "OPTIONS" or self._cors.rejects:
+            raise errors.OriginBlocked("Pages of this origin may not use this server")
+
+    def _age(self, exchange: Exchange, group: str) -> None:
+        announced = self._lifecycle.headers(group, exchange.now)
+        if announced:
+            self._parts.metrics.deprecated_requests.labels(group).inc()
+            exchange.response_headers.extend(announced)
+        self._lifecycle.check(group, exchange.now)
+
+    async def _preflight(self, exchange: Exchange, send: Send) -> None:
+        origin = exchange.headers.get(b"origin")
+        known = {name for name, _ in exchange.response_headers}
+        headers = [h for h in self._cors.preflight(origin) if h[0] not in known]
+        await self._answering.send(exchange, 204, headers, b"", send)
+
+    async def _limit(self, exchange: Exchange, facts: RouteFacts) -> None:
+        """Count the caller.
+
+        Raises:
+            RateLimited: the class's limit is used up.
+        """
+        if facts.limit is None:
+            return
+        await self._identify(exchange)
+        if not self._limits_on or exempt(exchange.client, self._exempt):
+            return
+        limiter = self._parts.limiter
+        known = exchange.token_id is not None
+        if limiter.counts_in_memory:
+            verdict = limiter.check_now(facts.limit, exchange.identity, authenticated=known)
+        else:
+            verdict = await limiter.check(facts.limit, exchange.identity, authenticated=known)
+        exchange.verdict = verdict
+        exchange.response_headers.extend(_rate_headers(verdict))
+        if not verdict.allowed:
+            raise _limited(verdict, facts.limit, exchange.client)
+
+    async def _identify(self, exchange: Exchange) -> None:
+        exchange.identity = identity_of(exchange.client)
+        authorization = exchange.headers.get(b"authorization", b"")
+        if authorization.startswith(_TOKEN_PREFIX):
+            token = authorization[7:].decode("latin-1").strip()
+            exchange.token_id = await self._parts.tokens.identity(token)
+            if exchange.token_id is not None:
+                exchange.identity = exchange.token_id
+
+    async def _framework(
+        self, exchange: Exchange, facts: RouteFacts, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        inner: Any = dict(scope)
+        inner["state"] = dict(scope.get("state") or {})
+        attach(inner, exchange)
+        if exchange.method == "HEAD":
+            inner["method"] = "GET"
+        bounded = _bounded(receive, facts.body_limit or self._json_limit)
+        sender = self._answering.wrap(exchange, send)
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                await self._parts.app(inner, bounded, sender)
+        except TimeoutError:
+            if sender.started:
+                raise
+            problem = errors.RequestTimedOut("The request took too long")
+            await self._fail(exchange, problem, send)
+
+    async def _fail(self, exchange: Exchange, problem: BaseException, send: Send) -> None:
+        known = ours(problem, request_id=exchange.request_id)
+        took = int((self._clock.monotonic() - exchange.started) * 1000)
+        rendered = render(known, exchange, self._parts.envelope, took_ms=took)
+        exchange.error_code = rendered.code
+        await self._answering.send(exchange, rendered.status, rendered.headers, rendered.body, send)
+
+
+def _check_request_line(exchange: Exchange, scope: Scope) -> None:
+    raw_path = scope.get("raw_path") or b""
+    if len(raw_path) + len(exchange.query) > _URL_LIMIT:
+        raise errors.UrlTooLong("The address is longer than 8 KiB")
+    if sum(len(k) + len(v) for k, v in exchange.headers.items()) > _HEADERS_LIMIT:
+        raise errors.HeadersTooLarge("The request headers are larger than 32 KiB")
+
+
+def _check_declared_size(exchange: Exchange, limit: int) -> None:
+    declared = exchange.headers.get(b"content-length", b"")
+    if declared.isdigit() and int(declared) > limit:
+        raise too_large(int(declared), limit)
+
+
+def too_large(received: int, limit: int) -> errors.TooLarge:
+    """Return the error of a body above its limit, sizes in bytes."""
+    details = {
+        "receivedMB": round(received / _MIB, 2),
+        "maxMB": round(limit / _MIB, 2),
+        "receivedBytes": received,
+        "maxBytes": limit,
+        "resourceType": "body",
+    }
+    return errors.TooLarge(f"The body is larger than {limit / _MIB:g} MiB", details=details)
+
+
+def _bounded(receive: Receive, limit: int) -> Receive:
+    """Count the body while it is read: the declared length may be absent or wrong."""
+    received = 0
+
+    async def counted() -> Any:
+        nonlocal received
+        message = await receive()
+        if message["type"] == "http.request":
+            received += len(message.get("body", b""))
+            if received > limit:
+                raise too_large(received, limit)
+        return message
+
+    return counted
+
+
+def _rate_headers(verdict: Verdict) -> list[tuple[bytes, bytes]]:
+    return [
+        (b"x-ratelimit-limit", b"%d" % verdict.limit),
+        (b"x-ratelimit-remaining", b"%d" % verdict.remaining),
+        (b"x-ratelimit-reset", b"%d" % -(-verdict.resets_at // 1)),
+    ]
+
+
+def _limited(verdict: Verdict, name: str, client: str) -> errors.RateLimited:
+    seconds = max(1, verdict.retry_after)
+    return errors.RateLimited(
+        f"Rate limit exceeded. Try again in {seconds} seconds.",
+        retry_after=seconds,
+        details={
+            "retryAfter": seconds,
+            "limit": verdict.limit,
+            "window": "1 minute",
+            "requestsLimit": verdict.limit,
+            "requestsRemaining": 0,
+            "class": name,
+            "clientIP": client[:8] + "…" if len(client) > 8 else client,
+        },
+    )

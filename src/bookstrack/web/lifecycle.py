@@ -1,0 +1,78 @@
+"""Routes on their way out: deprecation headers, and 410 after the sunset (http-api §8)."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from email.utils import format_datetime
+
+from msgspec import Struct
+
+from bookstrack.errors import Gone
+from bookstrack.settings import ApiSettings
+
+
+class Group(Struct, frozen=True, kw_only=True):
+    """A group of routes with one fate; dates are epoch seconds."""
+
+    deprecated_at: int
+    successor: str
+    sunset_at: int | None = None
+
+
+_MARCH_2026 = int(datetime(2026, 3, 1, tzinfo=UTC).timestamp())
+
+GROUPS = {
+    "legacy_search": Group(
+        deprecated_at=1_763_164_800, sunset_at=_MARCH_2026, successor="/v1/search/title"
+    ),
+    "external": Group(deprecated_at=1_763_164_800, successor="/v1/search/title"),
+}
+
+
+class Lifecycle:
+    """Knows the phase of each group: active, deprecated or gone."""
+
+    def __init__(self, settings: ApiSettings) -> None:
+        self._phases = settings.lifecycle
+        self._enforce = settings.sunset_enforce
+        self._headers = {name: _headers(group) for name, group in GROUPS.items()}
+
+    def phase(self, name: str, now: float) -> str:
+        """Return the phase of a group at a time in epoch seconds."""
+        phase = self._phases.get(name, "deprecated")
+        sunset = GROUPS[name].sunset_at
+        if phase == "deprecated" and self._enforce and sunset is not None and now >= sunset:
+            return "gone"
+        return phase
+
+    def headers(self, name: str, now: float) -> tuple[tuple[bytes, bytes], ...]:
+        """Return the headers that announce the end of a group's routes."""
+        return () if self.phase(name, now) == "active" else self._headers[name]
+
+    def check(self, name: str, now: float) -> None:
+        """Refuse a route that is gone.
+
+        Raises:
+            Gone: with successor and sunset date.
+        """
+        if self.phase(name, now) == "gone":
+            group = GROUPS[name]
+            details = {"successor": group.successor}
+            if group.sunset_at is not None:
+                details["sunset"] = _http_date(group.sunset_at)
+            raise Gone(f"This route is gone; use {group.successor}", details=details)
+
+
+def _headers(group: Group) -> tuple[tuple[bytes, bytes], ...]:
+    headers = [
+        (b"deprecation", b"@%d" % group.deprecated_at),
+        (b"link", f'<{group.successor}>; rel="successor-version"'.encode()),
+        (b"warning", b'299 - "Deprecated API"'),
+    ]
+    if group.sunset_at is not None:
+        headers.append((b"sunset", _http_date(group.sunset_at).encode()))
+    return tuple(headers)
+
+
+def _http_date(seconds: int) -> str:
+    return format_datetime(datetime.fromtimestamp(seconds, UTC), usegmt=True)

@@ -1,0 +1,203 @@
+"""What a handler answers with: hits and payloads become responses with envelope and headers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from litestar import Response
+
+from bookstrack.cache.memory import Entry
+from bookstrack.cache.tiers import Hit
+from bookstrack.clock import Clock
+from bookstrack.model.answer import Caution
+from bookstrack.model.enums import CacheSource
+from bookstrack.model.provider_names import breaker_name, c3_source
+from bookstrack.web.compression import WORTH_IT, Packed, accepts_gzip, finish, pack
+from bookstrack.web.envelope import Envelope, Metadata, encode, metadata_of
+from bookstrack.web.exchange import Exchange
+
+_JSON = "application/json; charset=utf-8"
+
+
+class Rendition:
+    """One view of an entry, wrapped up to the part that differs per request."""
+
+    __slots__ = ("_packed", "prefix")
+
+    def __init__(self, prefix: bytes) -> None:
+        self.prefix = prefix
+        self._packed: Packed | None = None
+
+    def __len__(self) -> int:
+        return len(self.prefix) + (len(self._packed.deflated) if self._packed else 0)
+
+    def finished(self, suffix: bytes, *, gzip: bool) -> tuple[bytes, bool]:
+        """Return the body and whether it is compressed."""
+        if not gzip or len(self.prefix) + len(suffix) < WORTH_IT:
+            return self.prefix + suffix, False
+        if self._packed is None:
+            self._packed = pack(self.prefix)
+        return finish(self._packed, suffix), True
+
+
+def cautions_on_wire(cautions: tuple[Caution, ...]) -> tuple[Caution, ...]:
+    """Return warnings with the provider names of the wire."""
+    return tuple(
+        Caution(code=c.code, provider=breaker_name(c.provider) if c.provider else None)
+        for c in cautions
+    )
+
+
+def hit_metadata(hit: Hit, *, now: float, request_id: str, took_ms: int) -> Metadata:
+    """Return the metadata of a search answer."""
+    provider = hit.entry.facts.provider
+    return metadata_of(
+        now,
+        request_id=request_id,
+        took_ms=took_ms,
+        provider=provider,
+        source=c3_source(provider, cached=hit.cached),
+        cached=hit.cached,
+        cache_source=hit.source.value if hit.cached else None,
+        cache_age=hit.entry.age(now) if hit.cached else None,
+        warnings=cautions_on_wire(hit.cautions),
+    )
+
+
+def hit_headers(hit: Hit, *, now: float, max_age: bytes) -> list[tuple[bytes, bytes]]:
+    """Return the search headers of http-api §2.2; ``max_age`` is the route's Cache-Control."""
+    entry = hit.entry
+    state = b"MISS" if not hit.cached else b"HIT-STALE" if hit.stale else b"HIT"
+    return [
+        (b"x-cache", state),
+        (b"x-cache-status", b"HIT" if hit.cached else b"MISS"),
+        (b"x-cache-source", hit.source.value.encode()),
+        (b"x-cache-age", b"%d" % entry.age(now)),
+        (b"x-cache-ttl", b"%d" % entry.left(now)),
+        (b"x-provider", entry.facts.provider.encode()),
+        (b"x-image-quality", entry.facts.image_quality.encode()),
+        (b"x-data-completeness", b"%d" % entry.facts.completeness),
+        (b"cache-control", _cache_control(hit, max_age)),
+    ]
+
+
+def _cache_control(hit: Hit, max_age: bytes) -> bytes:
+    if hit.cautions:  # somebody is missing: the next answer may be fuller
+        return b"no-store"
+    return max_age if hit.entry.facts.found else b"public, max-age=300"
+
+
+class Reply:
+    """Builds the responses of one request."""
+
+    def __init__(self, exchange: Exchange, envelope: Envelope, clock: Clock) -> None:
+        self.exchange = exchange
+        self._envelope = envelope
+        self._clock = clock
+
+    def took_ms(self) -> int:
+        """Return whole milliseconds since the request arrived."""
+        return int((self._clock.monotonic() - self.exchange.started) * 1000)
+
+    def _metadata(self, **facts: Any) -> Metadata:
+        return metadata_of(
+            self._clock.time(),
+            request_id=self.exchange.request_id,
+            took_ms=self.took_ms(),
+            **facts,
+        )
+
+    def data(
+        self,
+        payload: Any,
+        *,
+        top: Any = None,
+        mirrored: bool = False,
+        status: int = 200,
+        headers: Mapping[str, str] | None = None,
+        cautions: tuple[Caution, ...] = (),
+        **facts: Any,
+    ) -> Response[Any]:
+        """Answer with a payload; ``mirrored`` or ``top`` repeat keys at top level."""
+        data = encode(payload)
+        above = data if mirrored else encode(top) if top is not None else None
+        body = self._envelope.prefix(data, mirrored=above) + self._envelope.suffix(
+            self._metadata(warnings=cautions_on_wire(cautions), **facts)
+        )
+        return Response(body, status_code=status, media_type=_JSON, headers=dict(headers or {}))
+
+    def bare(
+        self, payload: Any, *, headers: Mapping[str, str] | None = None, **facts: Any
+    ) -> Response[Any]:
+        """Answer with a payload at top level, beside ``success`` and ``metadata``."""
+        body = self._envelope.bare(encode(payload), self._metadata(**facts))
+        return Response(body, media_type=_JSON, headers=dict(headers or {}))
+
+    def hit(self, hit: Hit, payload: Any = None, *, top: Any = None, max_age: str) -> Response[Any]:
+        """Answer a search. Without a payload the entry's own bytes are sent as they are."""
+        now = self._clock.time()
+        metadata = hit_metadata(
+            hit, now=now, request_id=self.exchange.request_id, took_ms=self.took_ms()
+        )
+        suffix = self._envelope.suffix(metadata)
+        if payload is None:
+            rendition = works_rendition(hit.entry, self._envelope)
+        else:
+            above = encode(top) if top is not None else None
+            data = payload if isinstance(payload, bytes) else encode(payload)
+            rendition = Rendition(self._envelope.prefix(data, mirrored=above))
+        gzip = accepts_gzip(self.exchange.headers.get(b"accept-encoding", b""))
+        body, packed = rendition.finished(suffix, gzip=gzip)
+        return self._searched(hit, body, max_age=max_age, packed=packed)
+
+    def mirrored_hit(self, hit: Hit, payload: Any) -> Response[Any]:
+        """Answer with a payload whose keys stand at top level too; it is not for shared caches."""
+        return self.hit(hit, payload, top=payload, max_age="no-store")
+
+    def bare_hit(self, hit: Hit, payload: dict[str, Any], *, max_age: str) -> Response[Any]:
+        """Answer a legacy search: payload at top level, search headers, cache facts repeated."""
+        now = self._clock.time()
+        metadata = hit_metadata(
+            hit, now=now, request_id=self.exchange.request_id, took_ms=self.took_ms()
+        )
+        facts: dict[str, Any] = {
+            "provider": hit.entry.facts.provider,
+            "cached": hit.cached,
+            "responseTime": self.took_ms(),
+        }
+        if hit.cached:
+            facts["cacheSource"] = hit.source.value
+        body = self._envelope.bare(encode(payload | facts), metadata)
+        return self._searched(hit, body, max_age=max_age, packed=False)
+
+    def _searched(self, hit: Hit, body: bytes, *, max_age: str, packed: bool) -> Response[Any]:
+        headers = hit_headers(hit, now=self._clock.time(), max_age=max_age.encode())
+        self.exchange.cache_status = headers[1][1].decode()
+        self.exchange.provider = hit.entry.facts.provider
+        named = {name.decode(): value.decode() for name, value in headers}
+        if packed:
+            named["content-encoding"] = "gzip"
+        return Response(body, media_type=_JSON, headers=named)
+
+
+_WORKS = "works"
+
+
+def works_rendition(entry: Entry, envelope: Envelope) -> Rendition:
+    """Return the default view of an entry, made once and kept with it."""
+    rendition = entry.renditions.get(_WORKS)
+    if not isinstance(rendition, Rendition):
+        rendition = Rendition(envelope.prefix(entry.body))
+        entry.renditions[_WORKS] = rendition
+    return rendition
+
+
+SERVED_FROM = {
+    CacheSource.EDGE: "kv",
+    CacheSource.KV: "kv",
+    CacheSource.COLD: "kv",
+    CacheSource.DB: "d1",
+    CacheSource.API: "external_api",
+    CacheSource.NONE: "external_api",
+}

@@ -1,0 +1,182 @@
+"""Single enrichment: one barcode in, one full book out, repeatable without harm (C1)."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Annotated, Any
+
+from litestar import Response
+from msgspec import Meta, Struct
+
+from bookstrack.assembly import Assembly, Claim, ClaimState, StoredAnswer
+from bookstrack.cache.tiers import Hit
+from bookstrack.catalogue.search import Catalogue
+from bookstrack.clock import timestamp
+from bookstrack.errors import (
+    IdempotencyConflict,
+    InvalidRequest,
+    MissingParameter,
+    NotFound,
+    RequestInProgress,
+)
+from bookstrack.model.isbn import Isbn
+from bookstrack.model.provider_names import AUTO, breaker_name, preferred
+from bookstrack.model.record import ProviderId
+from bookstrack.web.contract import Shape
+from bookstrack.web.envelope import Envelope, Success
+from bookstrack.web.failures import render
+from bookstrack.web.reply import Reply
+from bookstrack.web.routes.route import PROVIDERS, write
+from bookstrack.web.views import EnrichedBook, decode_search, enrichment
+
+_WAIT_S = 10.0
+_LOOK_EVERY_S = 0.1
+_Key = Annotated[str, Meta(min_length=1, max_length=255)] | None
+
+
+class EnrichBody(Struct, frozen=True, kw_only=True):
+    """A barcode, and how it is to be looked up."""
+
+    barcode: str | None = None
+    idempotency_key: _Key = None
+    idempotencyKey: _Key = None
+    prefer_provider: str | None = None
+    preferProvider: str | None = None
+    vectorize: bool = False
+
+
+class Order(Struct, frozen=True, kw_only=True):
+    """A checked request."""
+
+    isbn: Isbn
+    prefer: ProviderId | None
+    vectorize: bool
+    key: str | None
+
+    @property
+    def digest(self) -> str:
+        """Return the hash under which a repeat is recognised as the same request."""
+        words = f"{self.isbn.canonical}|{self.prefer}|{self.vectorize}"
+        return hashlib.sha256(words.encode()).hexdigest()
+
+
+def _order(body: EnrichBody, header: str) -> Order:
+    if body.barcode is None or not body.barcode.strip():
+        raise MissingParameter("barcode is required", details={"parameter": "barcode"})
+    key = header.strip() or body.idempotency_key or body.idempotencyKey
+    if key is not None and len(key) > 255:
+        raise InvalidRequest("An idempotency key has at most 255 characters")
+    name = body.prefer_provider or body.preferProvider or AUTO
+    try:
+        prefer = preferred(name)
+    except KeyError:
+        raise InvalidRequest(
+            "prefer_provider must be auto, google, google-books, openlibrary or isbndb",
+            details={"parameter": "prefer_provider"},
+        ) from None
+    return Order(isbn=Isbn.parse(body.barcode), prefer=prefer, vectorize=body.vectorize, key=key)
+
+
+@write(
+    "/api/v2/books/enrich",
+    answer=Success[EnrichedBook],
+    tag="Enrichment",
+    failures=(404, 409, *PROVIDERS),
+    limit="enrich_single",
+    shape=Shape.MIRRORED,
+)
+async def enrich(
+    data: EnrichBody, catalogue: Catalogue, reply: Reply, parts: Assembly, envelope: Envelope
+) -> Response[Any]:
+    """Look a barcode up; the same idempotency key gives the same answer again."""
+    order = _order(data, reply.exchange.header(b"idempotency-key"))
+    if order.key is None:
+        return _answered(reply, await _find(catalogue, order), parts)
+    scope = f"enrich:{reply.exchange.identity}"
+    claim = await _claim(parts, scope, order)
+    if claim.state is ClaimState.REPLAY:
+        assert claim.answer is not None  # noqa: S101 a replay has its answer
+        return _replayed(claim.answer)
+    try:
+        response = _answered(reply, await _find(catalogue, order), parts)
+    except NotFound as problem:
+        response = _not_found(problem, reply, envelope)
+    except BaseException:
+        await parts.idempotency.release(scope, order.key)
+        raise
+    await parts.idempotency.finish(
+        scope, order.key, status=response.status_code or 200, headers={}, body=response.content
+    )
+    return response
+
+
+async def _find(catalogue: Catalogue, order: Order) -> Hit:
+    hit = await catalogue.by_isbn(order.isbn, prefer=order.prefer)
+    if not hit.entry.facts.found:
+        checked = [breaker_name(name) for name in hit.entry.facts.asked]
+        barcode = order.isbn.canonical
+        raise NotFound(
+            f"No book was found for barcode {barcode}",
+            details={"barcode": barcode, "providersChecked": checked},
+        )
+    return hit
+
+
+def _answered(reply: Reply, hit: Hit, parts: Assembly) -> Response[Any]:
+    book = enrichment(
+        decode_search(hit.entry.body),
+        provider=hit.entry.facts.provider,
+        at=timestamp(hit.entry.cached_at),
+    )
+    return reply.mirrored_hit(hit, book)
+
+
+def _not_found(problem: NotFound, reply: Reply, envelope: Envelope) -> Response[Any]:
+    rendered = render(problem, reply.exchange, envelope, took_ms=reply.took_ms())
+    reply.exchange.error_code = rendered.code
+    headers = {name.decode(): value.decode() for name, value in rendered.headers}
+    media_type = headers.pop("content-type")
+    return Response(
+        rendered.body, status_code=rendered.status, media_type=media_type, headers=headers
+    )
+
+
+async def _claim(parts: Assembly, scope: str, order: Order) -> Claim:
+    """Claim the key, waiting for a first request that is still running.
+
+    Raises:
+        RequestInProgress: it still runs after ten seconds.
+        IdempotencyConflict: the key was used for another request.
+    """
+    assert order.key is not None  # noqa: S101 narrows the type
+    until = parts.clock.monotonic() + _WAIT_S
+    while True:
+        claim = await parts.idempotency.claim(
+            scope,
+            order.key,
+            request_hash=order.digest,
+            ttl_s=parts.settings.api.idempotency_enrich_ttl_s,
+        )
+        state = claim.state
+        if state is ClaimState.CONFLICT:
+            raise IdempotencyConflict("This idempotency key was used for another request")
+        if state is not ClaimState.RUNNING:
+            return claim
+        if parts.clock.monotonic() >= until:
+            raise RequestInProgress("The first request with this key is running", retry_after=1)
+        await parts.clock.sleep(_LOOK_EVERY_S)
+
+
+def _replayed(answer: StoredAnswer) -> Response[Any]:
+    headers = {"idempotent-replayed": "true", "cache-control": "no-store"}
+    if answer.status >= 400:
+        headers |= {"x-error-code": "NOT_FOUND", "x-error-type": "NOT_FOUND"}
+    return Response(
+        answer.body,
+        status_code=answer.status,
+        media_type="application/json; charset=utf-8",
+        headers=headers,
+    )
+
+
+HANDLERS = (enrich,)
