@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from random import Random
 from uuid import uuid4
 
+import structlog
 from msgspec import Struct
 
 from bookstrack import __version__
@@ -25,6 +26,7 @@ from bookstrack.catalogue.local import LocalCatalogue
 from bookstrack.catalogue.search import Catalogue
 from bookstrack.clock import Clock, SystemClock
 from bookstrack.covers.proxy import ImageProxy, allowed_hosts
+from bookstrack.errors import StorageProblem
 from bookstrack.health import Health
 from bookstrack.limits.limiter import Limiter
 from bookstrack.maintenance import Maintenance
@@ -34,12 +36,14 @@ from bookstrack.providers.roster import Roster, outside_providers
 from bookstrack.sample.load import sample_records
 from bookstrack.settings import ProviderSettings, Settings
 from bookstrack.storage.database.catalogue import CatalogueStore
+from bookstrack.storage.database.environment import environment_of, mark_environment
 from bookstrack.storage.database.idempotency import (
     Claim,
     ClaimState,
     Idempotency,
     StoredAnswer,
 )
+from bookstrack.storage.database.migrate import migrate, pending
 from bookstrack.storage.database.usage import DatabaseLedger, DatabaseSlots
 from bookstrack.storage.urls import Storage, open_storage
 from bookstrack.telemetry.metrics import Metrics
@@ -48,7 +52,17 @@ from bookstrack.upstream.client import Channel, Upstream, open_upstream
 from bookstrack.upstream.pacing import MemorySlots, Slots
 from bookstrack.upstream.pictures import open_pictures
 
-__all__ = ["Assembly", "Claim", "ClaimState", "Running", "StoredAnswer", "open_assembly"]
+log = structlog.get_logger(__name__)
+
+__all__ = [
+    "Assembly",
+    "Claim",
+    "ClaimState",
+    "Running",
+    "StoredAnswer",
+    "migrate_database",
+    "open_assembly",
+]
 
 
 class Running(Struct, kw_only=True):
@@ -77,6 +91,21 @@ class Assembly(Struct, frozen=True, kw_only=True):
     health: Health
     background: Background
     new_id: Callable[[], str]
+
+    async def environment_marker(self) -> str | None:
+        """Return the environment that last served from this database."""
+        return await environment_of(self.storage.database)
+
+    async def mark_environment(self) -> None:
+        """Remember that this environment serves from the database; warn where another one does."""
+        name = self.settings.server.environment
+        try:
+            before = await environment_of(self.storage.database)
+            if before is not None and before != name:
+                log.warning("environments_share_storage", served_as=before, now=name)
+            await mark_environment(self.storage.database, name, now=self.clock.time())
+        except StorageProblem as problem:
+            log.warning("environment_unmarked", problem=problem.message)
 
 
 @asynccontextmanager
@@ -251,3 +280,16 @@ async def _open_images(
     images = ImageProxy(storage.blobs, fetcher, hosts=hosts)
     stack.push_async_callback(images.close)
     return images
+
+
+def migrate_database(url: str) -> bool:
+    """Bring a database to this version's form; return whether anything had to be done.
+
+    Raises:
+        ConfigurationProblem: the database is newer than this program, or the URL cannot be used.
+        StorageUnavailable: it cannot be reached.
+    """
+    if not pending(url):
+        return False
+    migrate(url)
+    return True

@@ -104,6 +104,13 @@ async def test_unreachable_bucket(unused_tcp_port):
             await operation
 
 
+async def test_bucket_that_is_not_there(s3_url):
+    blobs = open_blobs(s3_url.replace("s3://b-", "s3://none-"))
+    for operation in (blobs.put("a", b"1"), blobs.put_new("a", b"1"), blobs.probe()):
+        with pytest.raises(StorageUnavailable):
+            await operation
+
+
 async def test_folder_that_went_away(tmp_path):
     folder = tmp_path / "objects"
     blobs = open_blobs(f"file://{folder}")

@@ -7,7 +7,7 @@ import zlib
 from io import BytesIO
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -272,6 +272,7 @@ def test_a_truncated_picture_is_refused(kind: str) -> None:
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning:PIL")  # of damaged EXIF data
+@settings(deadline=None)
 @given(
     kind=st.sampled_from(sorted(SAMPLES)),
     cuts=st.lists(st.tuples(st.floats(0, 1), st.integers(0, 255)), max_size=12),

@@ -282,6 +282,15 @@ async def test_a_known_book_ends_the_run(open_isbndb, recorded, within):
     assert "/key" not in {path for path, _ in recorded.asked}
 
 
+async def test_many_waiters_for_one_unknown_book_count_once(open_isbndb, recorded, within):
+    isbndb = await open_isbndb(recorded.url)
+    answers = await asyncio.gather(
+        *(isbndb.ask(IsbnQuery(UNKNOWN), within=within) for _ in range(100))
+    )
+    assert answers == [Findings()] * 100
+    assert [path for path, _ in recorded.asked] == ["/book/9780306406157"]
+
+
 # --- other refusals -----------------------------------------------------------------------------
 
 

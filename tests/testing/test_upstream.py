@@ -14,6 +14,7 @@ from PIL import Image
 
 from bookstrack.settings import ProviderSettings
 from bookstrack.testing.upstream import PROVIDERS, FakeUpstream, Fault, generated_isbn
+from bookstrack.testing.wire_google import STRAY_ISBN
 
 ISBN = "9781644100370"
 GOOGLE = f"/books/v1/volumes?q=isbn:{ISBN}&key=k"
@@ -108,6 +109,14 @@ async def test_google_errors(upstream: FakeUpstream, client, path: str, status: 
 async def test_google_without_hits_has_no_items(upstream: FakeUpstream, client):
     seen = await get(client, f"{upstream.urls['google']}/books/v1/volumes?q=zzzz&key=k")
     assert seen.json() == {"kind": "books#volumes", "totalItems": 0}
+
+
+async def test_google_may_answer_an_unknown_isbn_with_another_book(upstream, client):
+    url = f"{upstream.urls['google']}/books/v1/volumes?q=isbn:{STRAY_ISBN}&key=k"
+    (item,) = (await get(client, url)).json()["items"]
+    numbers = [one["identifier"] for one in item["volumeInfo"]["industryIdentifiers"]]
+    assert sorted(numbers) == ["1644100371", ISBN]
+    assert (await get(client, f"{upstream.urls['isbndb']}/book/{STRAY_ISBN}")).status == 404
 
 
 async def test_google_pages(upstream: FakeUpstream, client):

@@ -141,3 +141,17 @@ async def test_closing_the_owner_ends_the_wait(flights, call, tasks):
     await tasks.cancel()
     with pytest.raises(TimeoutError):
         await waiter
+
+
+async def test_what_starts_while_closing_is_cancelled_too(tasks):
+    async def starts_another() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            tasks.start(asyncio.Event().wait())
+
+    tasks.start(starts_another())
+    await turns()
+    async with asyncio.timeout(30):
+        await tasks.cancel()
+    assert asyncio.all_tasks() == {asyncio.current_task()}

@@ -7,7 +7,7 @@ from ipaddress import ip_address, ip_network
 
 import pytest
 from aiohttp.abc import AbstractResolver, ResolveResult
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bookstrack.errors import Forbidden, InvalidRequest
@@ -180,6 +180,7 @@ URLS = st.one_of(
 )
 
 
+@settings(deadline=None)
 @given(URLS)
 @example("https://a.us.archive.org:80/x")
 @example("https://books.google.com/%")
@@ -230,6 +231,7 @@ def test_addresses_that_are_not_public(address: str) -> None:
     assert not is_public(address)
 
 
+@settings(deadline=None)
 @given(st.ip_addresses())
 def test_what_the_standard_library_calls_private_is_not_public(ip) -> None:
     special = ip.is_private or ip.is_loopback or ip.is_link_local or ip.is_multicast

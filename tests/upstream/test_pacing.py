@@ -198,6 +198,20 @@ async def test_an_abandoned_line_can_be_joined_again(queue, clock):
     assert paced.went == [("first", 0.0), ("late", pytest.approx(10.1))]
 
 
+async def test_a_line_is_never_joined_when_it_is_served_no_more(queue):
+    paced = queue(burst=10_000)
+
+    async def keep_calling(pauses: int) -> None:
+        for _ in range(50):
+            await paced.call()
+            for _ in range(pauses):
+                await asyncio.sleep(0)
+
+    async with asyncio.timeout(30):
+        await asyncio.gather(*(keep_calling(pauses) for pauses in range(8)))
+    assert len(paced.went) == 400
+
+
 async def test_without_shared_slots_each_process_takes_its_share(queue, clock):
     paced = queue(slots=LostSlots(), processes=4)
     with capture_logs() as logs:

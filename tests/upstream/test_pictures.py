@@ -351,7 +351,7 @@ async def test_a_dripping_host_is_cut_off_each_time(clock) -> None:
         except ConnectionError:
             return reply
 
-    async with serving(answer) as origin, fetching(clock, origin.base, timeout_s=0.1) as fetcher:
+    async with serving(answer) as origin, fetching(clock, origin.base, timeout_s=0.4) as fetcher:
         with pytest.raises(ProviderTimeout) as caught:
             await twice(fetcher, f"{origin.base}/1", clock)
     assert caught.value.provider == "covers"

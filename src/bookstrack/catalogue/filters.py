@@ -1,9 +1,10 @@
-"""What an advanced search may ask of an edition besides title and author. Pure."""
+"""Which records an advanced search accepts. Pure."""
 
 from __future__ import annotations
 
 from msgspec import Struct
 
+from bookstrack.catalogue.matching import authors_match, titles_match
 from bookstrack.model.record import BookRecord
 from bookstrack.normalise.languages import language_code
 from bookstrack.normalise.titles import title_key
@@ -40,3 +41,20 @@ def _years(record: BookRecord) -> set[int | None]:
 
 def _languages(record: BookRecord) -> set[str | None]:
     return {record.work.original_language, *(e.language for e in record.editions)} - {None}
+
+
+def plausible(record: BookRecord, *, title: str, author: str) -> bool:
+    """Tell whether a record may be what somebody searches for.
+
+    Looser than matching, where the answer is taken without a person looking at it: some words of
+    a title are enough here. An author who was given must be one of the record's.
+    """
+    if author and not any(authors_match(author, a.name) for a in record.authors):
+        return False
+    titles = (record.work.title, *(e.title for e in record.editions if e.title))
+    return not title or any(_fits(title, found) for found in titles)
+
+
+def _fits(asked: str, found: str) -> bool:
+    words = set(title_key(asked).split())
+    return bool(words and words <= set(title_key(found).split())) or titles_match(asked, found)

@@ -25,7 +25,7 @@ _SUBTITLE_COUNTS = 0.95
 _TITLE_SHARE = 0.6
 _AUTHOR_SHARE = 0.4
 _REFUSED = 0.59
-_SEVERAL = re.compile(r"\s*(?:;|&|\band\b|\bund\b|\bet\b|\by\b)\s*", re.I)
+_SEVERAL = re.compile(r"\s*(?:;|&|\band\b|\bund\b|\bet\b)\s*", re.I)
 _SUFFIXES = frozenset({"jr", "sr", "ii", "iii", "iv"})
 NOBODY = frozenset({"", name_key("Unknown Author"), "unknown"})
 """Keys of names that name no person."""
@@ -47,14 +47,17 @@ def titles_match(a: str, b: str) -> bool:
     return (
         first == second
         or _similar(first, second) >= _ALIKE
-        or _begins_with(a, second)
-        or _begins_with(b, first)
+        or _begins_with(a, b)
+        or _begins_with(b, a)
     )
 
 
-def same_title(a: str, b: str) -> bool:
-    """Tell whether two titles are equal but for spelling and for subtitles such as "a novel"."""
-    return title_key(_main_title(a)) == title_key(_main_title(b)) != ""
+def main_title_key(title: str) -> str:
+    """Return the key of a title without a subtitle that only names the kind ("a novel")."""
+    for head, tail in _heads(title):
+        if _GENERIC_SUBTITLE.fullmatch(tail):
+            return title_key(head)
+    return title_key(title)
 
 
 def authors_match(a: str, b: str) -> bool:
@@ -105,26 +108,25 @@ def _numbers_contradict(first: str, second: str) -> bool:
     return not (one <= other or other <= one)
 
 
-def _begins_with(longer: str, key: str) -> bool:
-    """Tell whether a title is one of this key followed by a subtitle."""
-    long_enough = len(key.split()) >= _CONTAINED_WORDS or len(key) >= _CONTAINED_LETTERS
+def _begins_with(longer: str, shorter: str) -> bool:
+    """Tell whether a title is the other followed by a subtitle."""
+    key = title_key(shorter)
     return any(
-        title_key(head) == key and (long_enough or _GENERIC_SUBTITLE.fullmatch(tail))
+        title_key(head) == key
+        and (_tells(head) or _tells(shorter) or _GENERIC_SUBTITLE.fullmatch(tail))
         for head, tail in _heads(longer)
     )
+
+
+def _tells(title: str) -> bool:
+    """Tell whether a title is long enough to be recognised without its subtitle."""
+    return len(title.split()) >= _CONTAINED_WORDS or len(title.strip()) >= _CONTAINED_LETTERS
 
 
 def _heads(title: str) -> Iterator[tuple[str, str]]:
     for mark in _BREAK.finditer(title):
         if mark.start() > 0:
             yield title[: mark.start()], title[mark.end() :]
-
-
-def _main_title(title: str) -> str:
-    for head, tail in _heads(title):
-        if _GENERIC_SUBTITLE.fullmatch(tail):
-            return head
-    return title
 
 
 def _surname(words: list[str]) -> tuple[str, list[str]]:
@@ -173,7 +175,7 @@ def _one_title_judged(asked: str, title: str, *, with_author: bool) -> tuple[flo
     first, second = title_key(asked), title_key(title)
     if _numbers_contradict(first, second):
         return similarity, False
-    contained = _begins_with(asked, second) or _begins_with(title, first)
+    contained = _begins_with(asked, title) or _begins_with(title, asked)
     if not contained and with_author:
         heads = {title_key(head) for head, _ in _heads(title)} | {second}
         asked_heads = {title_key(head) for head, _ in _heads(asked)} | {first}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from bookstrack.catalogue.editions import edition_completeness, isbn_classes, unite_editions
@@ -12,7 +13,7 @@ from bookstrack.catalogue.matching import (
     asked_names,
     authors_match,
     known_names,
-    same_title,
+    main_title_key,
     titles_match,
 )
 from bookstrack.catalogue.people import united_authors, united_people
@@ -75,14 +76,15 @@ def distinct(records: Sequence[BookRecord]) -> list[BookRecord]:
     Same Open Library work, or a shared ISBN, or equal title and a common author. Titles that are
     only alike stay apart: in a list, hiding a book is worse than showing one twice.
     """
-    groups: list[list[BookRecord]] = []
-    for record in records:
+    groups: list[list[_Identified]] = []
+    for record in map(_identified, records):
         group = next((g for g in groups if any(_is_same_work(record, r) for r in g)), None)
         if group is None:
             groups.append([record])
         else:
             group.append(record)
-    return [merge(group) if len(group) > 1 else group[0] for group in groups]
+    members = [[found.record for found in group] for group in groups]
+    return [merge(group) if len(group) > 1 else group[0] for group in members]
 
 
 def edition_list(records: Sequence[BookRecord], *, title: str, author: str) -> list[Edition]:
@@ -152,8 +154,8 @@ def _trust(provider: DataProvider | None) -> int:
 
 def _subtitle(ordered: Sequence[BookRecord]) -> str | None:
     """Return the subtitle that goes with the chosen title."""
-    title = ordered[0].work.title
-    fitting = (record.subtitle for record in ordered if same_title(record.work.title, title))
+    title = main_title_key(ordered[0].work.title)
+    fitting = (r.subtitle for r in ordered if main_title_key(r.work.title) == title)
     return next(filter(None, fitting), None)
 
 
@@ -170,23 +172,35 @@ def _all(lists: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(item for items in lists for item in items))
 
 
-def _is_same_work(one: BookRecord, other: BookRecord) -> bool:
-    if one.work.open_library_work_id and other.work.open_library_work_id:
-        return one.work.open_library_work_id == other.work.open_library_work_id
-    if not _classes(one).isdisjoint(_classes(other)):
+class _Identified(Struct, frozen=True):
+    """A record with what tells whether it is another's work, worked out once."""
+
+    record: BookRecord
+    isbns: frozenset[str]
+    title: str
+    names: tuple[str, ...]
+
+
+def _identified(record: BookRecord) -> _Identified:
+    isbns = (number for edition in record.editions for number in isbn_classes(edition))
+    title = main_title_key(record.work.title)
+    return _Identified(record, frozenset(isbns), title, tuple(known_names(record)))
+
+
+def _is_same_work(one: _Identified, other: _Identified) -> bool:
+    own_id = one.record.work.open_library_work_id
+    other_id = other.record.work.open_library_work_id
+    if own_id and other_id:
+        return own_id == other_id
+    if not one.isbns.isdisjoint(other.isbns):
         return True
-    return same_title(one.work.title, other.work.title) and _have_common_author(one, other)
+    return one.title == other.title and _have_common_author(one.names, other.names)
 
 
-def _classes(record: BookRecord) -> set[str]:
-    return {number for edition in record.editions for number in isbn_classes(edition)}
-
-
-def _have_common_author(one: BookRecord, other: BookRecord) -> bool:
-    mine, theirs = known_names(one), known_names(other)
-    if not mine and not theirs:
+def _have_common_author(names: Sequence[str], others: Sequence[str]) -> bool:
+    if not names and not others:
         return True
-    return any(authors_match(name, another) for name in mine for another in theirs)
+    return any(authors_match(name, other) for name in names for other in others)
 
 
 def _is_by(record: BookRecord, author: str) -> bool:

@@ -9,10 +9,9 @@ from bookstrack.cache.tiers import Fresh, Hit, TieredCache
 from bookstrack.catalogue import keys
 from bookstrack.catalogue.answer import assemble
 from bookstrack.catalogue.asking import Heard, Questioner
-from bookstrack.catalogue.filters import Filters
+from bookstrack.catalogue.filters import Filters, plausible
 from bookstrack.catalogue.finding import Finder, Question
 from bookstrack.catalogue.local import LocalCatalogue
-from bookstrack.catalogue.matching import confidence
 from bookstrack.catalogue.merge import distinct, edition_list
 from bookstrack.errors import FeatureDisabled, InvalidIsbn
 from bookstrack.model.answer import Caution, SearchData
@@ -31,7 +30,6 @@ from bookstrack.model.record import BookRecord, Findings, ProviderId
 from bookstrack.providers.base import Provider
 from bookstrack.providers.roster import Roster
 
-_ACCEPTED = 0.6
 _CHECK_DIGIT = Caution(code="ISBN_CHECK_DIGIT")
 _EDITIONS_AT_MOST = 100
 
@@ -187,8 +185,7 @@ class Catalogue:
             return [
                 record
                 for record in findings.books
-                if filters.accept(record)
-                and confidence(title=title, author=author, record=record) >= _ACCEPTED
+                if filters.accept(record) and plausible(record, title=title, author=author)
             ]
 
         query = TitleAuthorQuery(title, author, limit)

@@ -174,5 +174,5 @@ def _verdict(rate: Rate, count: Count, now: float) -> Verdict:
         limit=rate.count,
         remaining=max(0, rate.count - count.used),
         resets_at=math.ceil(count.resets_at),
-        retry_after=max(1, math.ceil(count.resets_at - now)),
+        retry_after=math.ceil(count.resets_at - now),
     )

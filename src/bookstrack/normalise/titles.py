@@ -21,6 +21,7 @@ _ARTICLES = {
 _ELIDED = re.compile(r"^(?:l['’ʼ]\s*)+(?=\w)")
 _WITH_ELISION = frozenset({"fr", "it"})
 _APOSTROPHES = re.compile(r"['’‘ʼʻ`´′]")
+_ASCII_SIGNS = re.compile(r"[^a-z0-9]+")
 _ACRONYM_DOTS = re.compile(r"(?<=\b[^\W\d_])\.(?=[^\W\d_]\b)")
 _LANGUAGE_SIGNS = (
     (re.compile(r"\b([a-z])\+\+"), r"\1plusplus"),
@@ -69,7 +70,8 @@ def _name_key(text: str) -> str:
 
 
 def _letters_only(text: str) -> str:
-    return "".join(map(_letter_or_space, _APOSTROPHES.sub("", text)))
+    bare = _APOSTROPHES.sub("", text)
+    return _ASCII_SIGNS.sub(" ", bare) if bare.isascii() else "".join(map(_letter_or_space, bare))
 
 
 def _letter_or_space(char: str) -> str:

@@ -176,7 +176,7 @@ def _cover(info: VolumeInfo, sizes: tuple[str, ...]) -> str | None:
     """Return the first picture there is, without the painted corner (quirks 2 and 3)."""
     links = reading.members(info.image_links)
     addresses = (reading.text(links.get(size)) for size in sizes)
-    flat = (cover_url(address.replace("&edge=curl", "")) for address in addresses if address)
+    flat = (cover_url(address) for address in addresses)
     return next((address for address in flat if address), None)
 
 

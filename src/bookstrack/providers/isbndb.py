@@ -193,17 +193,22 @@ class Isbndb:
             path, into, within=within, params=params, explain=self.explain
         )
         self._slowed_at = None
-        if into is not _KeyState:
-            self._misses = self._misses + 1 if found is None else 0
+        if found is not None and into is not _KeyState:
+            self._misses = 0
         return found
 
     def explain(self, reply: Reply) -> ProviderProblem | None:
         """Tell an exhausted key from a short pause and from an unknown book (quirks 11 and 12)."""
+        if reply.status == 404:
+            # Counted here, once per reply: many waiters may share one call.
+            self._misses += 1
         if reply.status in (401, 403):
             return ProviderRefused(
                 ProviderId.ISBNDB, "ISBNdb does not accept the API key on this host", reason="auth"
             )
-        if (reply.status == 404 and self._used_up) or (reply.status == 429 and self._repeats(reply)):
+        if (reply.status == 404 and self._used_up) or (
+            reply.status == 429 and self._repeats(reply)
+        ):
             return QuotaExhausted(ProviderId.ISBNDB, "ISBNdb: the daily quota is used up")
         if reply.status != 429:
             return None

@@ -40,6 +40,7 @@ from bookstrack.providers.open_library_wire import (
     BIBLIOGRAPHY_FIELDS,
     FIELDS,
     AuthorDocument,
+    AuthorHit,
     AuthorHits,
     BookData,
     Document,
@@ -134,12 +135,7 @@ class Asking:
 
     async def bibliography(self, query: AuthorWorksQuery) -> Findings:
         """Return the author of this name with all works in the order asked for."""
-        found = await self._get(
-            "/search/authors.json",
-            AuthorHits,
-            params={**_terms({"q": query.name}), "limit": str(_CANDIDATES)},
-        )
-        chosen = choose_author(found or AuthorHits(), query.name)
+        chosen = await self._author(query.name)
         key = bare_key(chosen.key, "A") if chosen is not None else None
         if chosen is None or key is None:
             return Findings()
@@ -154,6 +150,13 @@ class Asking:
             authors=(_person(query.name, author, facts),),
             total=len(books),
         )
+
+    async def _author(self, name: str) -> AuthorHit | None:
+        if not (asked := _terms({"q": name})):
+            return None
+        place = {"limit": str(_CANDIDATES)}
+        found = await self._get("/search/authors.json", AuthorHits, params=asked | place)
+        return choose_author(found or AuthorHits(), name)
 
     async def _listed(self, author: str) -> list[WorkHit]:
         """Read an author's works from the search, which knows their years (quirk 7)."""

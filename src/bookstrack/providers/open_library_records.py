@@ -106,12 +106,13 @@ def book_record(
     editions = tuple(edition for edition, _ in mapped)
     subjects = _together([hit.subject, about.subjects if about else None])
     covers = [hit.cover_i, about.covers if about else None, *(e.covers for e in printed)]
-    language = _only_language(hit)
+    language, year = _only_language(hit), year_in(hit.first_publish_year, basis)
+    years = [edition.publication_year for edition in editions if edition.publication_year]
     work = Work(
         title=title,
         subject_tags=genres(subjects),
         original_language=language,
-        first_publication_year=year_in(hit.first_publish_year, basis),
+        first_publication_year=year or min(years, default=None),
         description=_description(about.description) if about else None,
         cover_image_url=_cover(covers, basis),
         synthetic=bare_key(hit.key, "W") is None,
@@ -129,14 +130,14 @@ def book_record(
         raw_subjects=subjects,
         misprints=tuple(dict.fromkeys(number for _, numbers in mapped for number in numbers)),
         edition_count=reading.whole(hit.edition_count),
-        weak=_weak(hit, language),
+        weak=_weak(hit, language=language, year=year),
     )
 
 
-def _weak(hit: WorkHit, language: str | None) -> frozenset[str]:
+def _weak(hit: WorkHit, *, language: str | None, year: int | None) -> frozenset[str]:
     """Name what is only inferred from editions; a hit without key is such an inference itself."""
     weak = {"original_language"} if language else set[str]()
-    if bare_key(hit.key, "W") is None:
+    if year is None or bare_key(hit.key, "W") is None:
         weak.add("first_publication_year")
     return frozenset(weak)
 

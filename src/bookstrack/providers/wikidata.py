@@ -7,6 +7,7 @@ that our own table lacks cost another.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import ClassVar, TypeVar
 
@@ -17,7 +18,7 @@ from bookstrack.model.book import Author
 from bookstrack.model.enums import CulturalRegion
 from bookstrack.model.query import AuthorFactsQuery, Person, Query
 from bookstrack.model.record import AuthorRecord, Findings, PersonFacts, ProviderId
-from bookstrack.normalise.titles import name_key
+from bookstrack.normalise.titles import display_name, name_key
 from bookstrack.providers.base import Budget
 from bookstrack.providers.regions import COUNTRIES, Country
 from bookstrack.providers.wikidata_items import Item, item_ids, texts
@@ -26,6 +27,7 @@ from bookstrack.upstream.client import Channel, ChannelOptions
 
 T = TypeVar("T")
 
+_ITEM_ID = re.compile(r"Q[1-9][0-9]{0,14}")
 _ATTEMPTS = 2
 _HITS = "5"
 _IDS_PER_CALL = 50
@@ -121,13 +123,13 @@ class Wikidata:
 
     async def _candidates(self, person: Person, within: Budget) -> list[str]:
         """Return the ids of the items that may be this person."""
-        if person.wikidata_id:
-            return [person.wikidata_id]
+        if _given(person):
+            return [_given(person)]
         key = name_key(person.name)
         if not key:
             return []
-        params = {"action": "wbsearchentities", "search": person.name, "language": "en"}
-        params |= {"type": "item", "limit": _HITS}
+        params = {"action": "wbsearchentities", "search": display_name(person.name)}
+        params |= {"language": "en", "type": "item", "limit": _HITS}
         answer = await self._call(params, _Hits, within)
         return [hit.id for hit in _sound(answer.search, answer.error) if hit.is_named(key)]
 
@@ -239,9 +241,18 @@ def _sound(value: T | None, problem: _Problem | None) -> T:
     return value
 
 
+def _given(person: Person) -> str:
+    """Return the id a book source gave, or an empty text where it is none.
+
+    One wrong id would make Wikidata refuse all those asked for together.
+    """
+    id = person.wikidata_id or ""
+    return id if _ITEM_ID.fullmatch(id) else ""
+
+
 def _choose(person: Person, items: Sequence[tuple[str, Item]]) -> tuple[str, Item] | None:
     """Return the item that is this person: the given one, else the best known writer."""
-    if person.wikidata_id:
+    if _given(person):
         return next((each for each in items if each[1].is_person), None)
     key = person.open_library_id
     return max(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import parse_qs, urlsplit
@@ -48,22 +48,19 @@ class Blobs:
 
     async def get(self, path: str, *, at_most: int) -> bytes | None:
         """Return an object, None when it is absent or has more than ``at_most`` bytes."""
-        try:
-            with _reachable():
+        with _reachable():
+            try:
                 found = await obstore.get_async(self._store, _checked(path))
                 if found.meta["size"] > at_most:
                     return None
                 return bytes(await found.bytes_async())
-        except FileNotFoundError:
-            return None
+            except FileNotFoundError:
+                return None
 
     async def delete(self, path: str) -> None:
         """Remove an object; an absent one is no mistake."""
-        try:
-            with _reachable():
-                await obstore.delete_async(self._store, _checked(path))
-        except FileNotFoundError:
-            return
+        with _reachable(), suppress(FileNotFoundError):
+            await obstore.delete_async(self._store, _checked(path))
 
     async def list(self, prefix: str) -> list[str]:
         """Return the sorted paths below a folder-like prefix, "" for all."""
@@ -142,10 +139,10 @@ def _checked(path: str) -> str:
 
 @contextmanager
 def _reachable() -> Generator[None]:
-    """Turn failures of the store, other than "absent" and "taken", into ``StorageUnavailable``."""
+    """Turn failures of the store, other than "taken", into ``StorageUnavailable``."""
     try:
         yield
-    except (AlreadyExistsError, FileNotFoundError):
+    except AlreadyExistsError:
         raise
     except (BaseError, OSError) as error:
         raise StorageUnavailable("The object store cannot be reached") from error

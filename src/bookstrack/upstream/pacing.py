@@ -125,6 +125,7 @@ class Pacer:
                 self._grant()
             else:  # held for so long that the bucket has filled again: no slot on top of that
                 self._due = None
+        self._serving = False  # here, so that nobody joins a line that is served no more
 
     async def _reserve(self) -> float:
         if not self._interval:
@@ -179,12 +180,15 @@ class Pacer:
             )
 
     def _served(self, task: asyncio.Task[None]) -> None:
-        """Leave nobody waiting when serving ended other than by an empty line."""
-        self._serving = False
+        """Leave nobody waiting when serving ended by an error or by being cancelled."""
         error = None if task.cancelled() else task.exception()
+        if not task.cancelled() and error is None:
+            return
+        self._serving = False
         for turn in (*self._urgent, *self._patient):
-            if not turn.granted.done():
-                if error:
-                    turn.granted.set_exception(error)
-                else:
-                    turn.granted.cancel()
+            if turn.granted.done():
+                continue
+            if error:
+                turn.granted.set_exception(error)
+            else:
+                turn.granted.cancel()

@@ -23,10 +23,11 @@ class Tasks:
         return task
 
     async def cancel(self) -> None:
-        """Cancel everything and wait for its end."""
-        for task in self._running:
-            task.cancel()
-        await self.finish()
+        """Cancel everything, what is started meanwhile too, and wait for its end."""
+        while self._running:
+            for task in self._running:
+                task.cancel()
+            await asyncio.gather(*self._running, return_exceptions=True)
 
     async def finish(self) -> None:
         """Wait until everything has ended; nothing is raised."""

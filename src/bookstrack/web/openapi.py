@@ -28,7 +28,6 @@ CONFIG = OpenAPIConfig(
     ],
     path=None,
     render_plugins=[],
-    enabled_endpoints=set(),
 )
 
 

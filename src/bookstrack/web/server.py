@@ -73,6 +73,7 @@ def open_socket(host: str, port: int) -> socket.socket:
 async def serve(settings: Settings, listener: socket.socket) -> None:
     """Open every part, answer requests until a signal, close in reverse."""
     async with open_assembly(settings) as parts:
+        await parts.mark_environment()
         config = uvicorn.Config(
             build(parts),
             loop="none",

@@ -25,6 +25,11 @@ def replaced(thing, **changes):
 
 
 def full_record():
+    author = an_author("Maren Holloway", birth_year=1941, open_library_id="OL1A")
+    return replaced(_without_author(), authors=(author,))
+
+
+def _without_author():
     return a_record(
         work=a_work(
             subject_tags=("Fiction", "Science Fiction"),
@@ -62,7 +67,6 @@ def full_record():
                 isbndb_quality=80,
             ),
         ),
-        authors=(an_author("Maren Holloway", birth_year=1941, open_library_id="OL1A"),),
         people={"Maren Holloway": PersonFacts(wikidata_id="Q1", birth_date="1941-02-03")},
         subtitle="A Novel",
         thumbnail_url="https://example.org/thumb.jpg",

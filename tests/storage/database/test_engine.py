@@ -117,6 +117,36 @@ async def test_a_database_that_does_not_exist_is_an_outage(postgres_url, metrics
             await database.ping()
 
 
+@pytest.mark.parametrize("fast", [True, False])
+async def test_a_connection_cut_while_reading_is_an_outage(postgres_url, metrics, fast: bool):
+    slow = "SELECT pg_sleep(20) WHERE 'a' = "
+
+    async def read(database: Database) -> None:
+        if fast:
+            await database.first("slow", f"{slow}?", "a")
+        async with database.connect() as connection:
+            await connection.execute(text(f"{slow}'a'"))
+
+    cut = (
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%'"
+    )
+    async with open_database(postgres_url, metrics=metrics) as database:
+        reading = asyncio.create_task(read(database))
+        async with database.connect() as connection:
+            while (await connection.execute(text(cut))).first() is None:
+                await asyncio.wait([reading], timeout=0.01)
+        with pytest.raises(StorageUnavailable):
+            await reading
+        await database.ping()
+        assert await database.first("probe", "SELECT 42 WHERE 'a' = ?", "a") == (42,)
+
+
+async def test_a_wrong_fast_read_is_a_mistake(database: Database):
+    with pytest.raises(Exception, match="nowhere") as raised:
+        await database.first("probe", "SELECT 1 FROM nowhere WHERE 'a' = ?", "a")
+    assert not isinstance(raised.value, StorageUnavailable)
+
+
 async def test_postgresql_comes_back_after_a_crash(postgres_server, metrics):
     async with open_database(postgres_server.url, metrics=metrics) as database:
         await database.ping()

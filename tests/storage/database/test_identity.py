@@ -19,6 +19,10 @@ def inferred(**over):
     return a_work(synthetic=True, primary_provider=DataProvider.GOOGLE_BOOKS, **over)
 
 
+def by_person(*authors, **over):
+    return msgspec.structs.replace(a_record(**over), authors=authors)
+
+
 async def test_the_same_isbn_in_the_other_notation_is_the_same_edition(store, agreed):
     await store.save([a_record()])
     await store.save([a_record(isbn="1-64410-037-1", title="Ferry")])
@@ -179,7 +183,7 @@ async def test_the_same_print_without_isbn_is_not_doubled(store, agreed):
 
 async def test_people_of_one_name_are_one_unless_birth_years_contradict(store, agreed):
     def by(born: int | None, isbn: str, title: str):
-        return a_record(isbn=isbn, title=title, authors=(an_author("John Gray", birth_year=born),))
+        return by_person(an_author("John Gray", birth_year=born), isbn=isbn, title=title)
 
     await store.save([by(1948, ISBN, "Straw Dogs"), by(1951, OTHER, "Mars and Venus")])
     await store.save([by(None, THIRD, "Black Mass")])
@@ -193,8 +197,7 @@ async def test_people_of_one_name_are_one_unless_birth_years_contradict(store, a
 
 async def test_an_id_makes_two_spellings_one_person(store, agreed):
     def by(name: str, isbn: str, title: str):
-        author = an_author(name, open_library_id="OL1A")
-        return a_record(isbn=isbn, title=title, authors=(author,))
+        return by_person(an_author(name, open_library_id="OL1A"), isbn=isbn, title=title)
 
     await store.save([by("J. K. Rowling", ISBN, "One"), by("Joanne Rowling", OTHER, "Two")])
     assert (await store.find_isbn(OTHER)).record.authors[0].name == "J. K. Rowling"
@@ -204,10 +207,10 @@ async def test_an_id_makes_two_spellings_one_person(store, agreed):
 
 async def test_facts_of_a_person_reach_their_other_books(store, agreed):
     await store.save([a_record(isbn=ISBN, title="One"), a_record(isbn=OTHER, title="Two")])
-    told = a_record(
+    told = by_person(
+        an_author("Maren Holloway", death_year=2001),
         isbn=OTHER,
         title="Two",
-        authors=(an_author("Maren Holloway", death_year=2001),),
         people={"Maren Holloway": PersonFacts(wikidata_id="Q9")},
     )
     await store.save([told])
@@ -233,7 +236,7 @@ async def test_one_batch_decides_as_single_saves_do(store, agreed):
         a_record(work=inferred()),
         a_record(isbn=OTHER, work=inferred()),
         a_record(work=confirmed("OL1W")),
-        msgspec.structs.replace(a_record(), editions=(an_edition(), an_edition(isbn=THIRD))),
+        a_record(editions=(an_edition(), an_edition(isbn=THIRD))),
     ]
     await store.save(records)
     assert await store.count() == 1

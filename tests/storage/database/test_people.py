@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import msgspec
+
 from bookstrack.model.book import Author
 from bookstrack.model.enums import AuthorGender, CulturalRegion
 from bookstrack.model.record import AuthorRecord, PersonFacts, ProviderId
@@ -65,7 +67,7 @@ async def test_books_saved_later_show_facts_learned_before(store, agreed):
 
 async def test_facts_do_not_go_to_a_namesake(store, agreed):
     young = an_author("Maren Holloway", birth_year=1990)
-    await store.save([a_record(authors=(young,))])
+    await store.save([msgspec.structs.replace(a_record(), authors=(young,))])
     await store.save_author_facts([told("Maren Holloway")])
     assert (await store.find_isbn(ISBN)).record.authors == (young,)
     assert await store.author_facts(["Maren Holloway"], younger_than_s=WEEK) == {

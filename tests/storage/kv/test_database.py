@@ -77,13 +77,24 @@ async def test_accesses_are_written_early_when_many_keys_wait(kv, database):
 
 async def test_accesses_add_up_over_flushes_and_days(kv, database, clock):
     await kv.set("a", b"1", ttl_s=10 * DAY_S)
-    for _ in range(2):
-        await kv.get("a")
-        await kv.close()
+    for day in range(2):
+        for _ in range(2 + day):
+            await kv.get("a")
+            await kv.get("gone")
+            await kv.close()
         await clock.advance(DAY_S)
-    assert await rows(database, cache_metrics, "cache_key", "hit_count") == [("a", 2)]
-    assert [hits for _, hits in await rows(database, cache_access_daily, "day", "hits")] == [1, 1]
-    assert await rows(database, kv_entries, "key", "access_count") == [("a", 2)]
+    assert await rows(database, cache_metrics, "cache_key", "hit_count", "miss_count") == [
+        ("a", 5, 0),
+        ("gone", 0, 5),
+    ]
+    daily = await rows(database, cache_access_daily, "day", "cache_key", "hits", "misses")
+    assert [row[1:] for row in sorted(daily)] == [
+        ("a", 2, 0),
+        ("gone", 0, 2),
+        ("a", 3, 0),
+        ("gone", 0, 3),
+    ]
+    assert await rows(database, kv_entries, "key", "access_count") == [("a", 5)]
 
 
 async def test_miss_keeps_size_and_lifetime_of_earlier_hits(kv, database, clock):

@@ -19,9 +19,10 @@ from bookstrack.model.book import Author
 from bookstrack.model.record import AuthorRecord, BookRecord, Findings
 from bookstrack.storage.database import people, search
 from bookstrack.storage.database import tables as t
+from bookstrack.storage.database.batch import Changes
 from bookstrack.storage.database.books_row import COLUMNS, Stored, stored_of
 from bookstrack.storage.database.engine import Database
-from bookstrack.storage.database.layer_b import Changes, save_records
+from bookstrack.storage.database.layer_b import save_records
 from bookstrack.storage.database.refresh import refresh_authors, refresh_editions
 from bookstrack.storage.database.search import Condition, find_works
 from bookstrack.storage.database.shelf import MISPRINT, read_shelf, record_of

@@ -26,7 +26,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from bookstrack.errors import StorageUnavailable
 from bookstrack.storage.database.address import driver_url, ensure_folder, sqlite_file
-from bookstrack.storage.database.failures import reachable
+from bookstrack.storage.database.failures import is_outage_state, reachable
 from bookstrack.telemetry.metrics import Metrics
 
 Dialect = Literal["sqlite", "postgresql"]
@@ -128,8 +128,7 @@ class Database:
                 return self._reading().execute(statement, (key,)).fetchone()
             async with self._engine.connect() as connection:
                 driver: Any = (await connection.get_raw_connection()).driver_connection
-                row = await driver.fetchrow(statement.replace("?", "$1"), key)
-                return None if row is None else tuple(row)
+                return await _first_row(driver, statement.replace("?", "$1"), key)
 
     def _reading(self) -> sqlite3.Connection:
         if self._reader is None:
@@ -142,6 +141,18 @@ class Database:
         if self._reader is not None:
             self._reader.close()
         await self._engine.dispose()
+
+
+async def _first_row(driver: Any, statement: str, key: str) -> tuple[Any, ...] | None:
+    import asyncpg  # an extra, which is there once a connection of it is
+
+    try:
+        row = await driver.fetchrow(statement, key)
+    except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        if driver.is_closed() or is_outage_state(getattr(error, "sqlstate", None)):
+            raise StorageUnavailable("The database cannot be reached") from error
+        raise
+    return None if row is None else tuple(row)
 
 
 @asynccontextmanager

@@ -40,6 +40,11 @@ def reachable() -> Generator[None]:
         raise StorageUnavailable("The database cannot be reached") from error
 
 
+def is_outage_state(sqlstate: str | None) -> bool:
+    """Tell whether a PostgreSQL error code is of connection kind."""
+    return bool(sqlstate) and sqlstate.startswith(_SQLSTATES)
+
+
 def _is_outage(error: DBAPIError | sqlite3.Error) -> bool:
     cause: BaseException | None = error.orig if isinstance(error, DBAPIError) else error
     if isinstance(cause, sqlite3.Error):
@@ -47,5 +52,5 @@ def _is_outage(error: DBAPIError | sqlite3.Error) -> bool:
         return code is not None and (code & 0xFF) in _SQLITE
     sqlstate: str | None = getattr(cause, "sqlstate", None)
     if sqlstate:
-        return sqlstate.startswith(_SQLSTATES)
+        return is_outage_state(sqlstate)
     return isinstance(error, DBAPIError) and error.connection_invalidated

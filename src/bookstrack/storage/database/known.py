@@ -7,6 +7,7 @@ telling who is who costs no query per record (data-model §5).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import chain
 
 from msgspec import Struct, field
@@ -55,8 +56,13 @@ class Known(Struct, kw_only=True):
 def isbns_of(edition: Edition) -> tuple[Isbn, ...]:
     """Return the identities of an edition's valid numbers, its primary one first."""
     texts = (edition.isbn, *edition.isbns)
-    found = [isbn for isbn in map(Isbn.find, texts) if isbn is not None and isbn.is_valid]
+    found = [isbn for isbn in map(_isbn, texts) if isbn is not None and isbn.is_valid]
     return tuple({isbn.isbn13: isbn for isbn in reversed(found)}.values())[::-1]
+
+
+@lru_cache(maxsize=4096)  # a batch asks for each number half a dozen times
+def _isbn(text: str | None) -> Isbn | None:
+    return Isbn.find(text)
 
 
 def edition_keys(edition: Edition) -> tuple[Key, ...]:

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from msgspec import Struct, field
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.engine import Connection
 
 from bookstrack.storage.database import tables as t
 from bookstrack.storage.database.shelf import RowReader
-from bookstrack.storage.database.sql import Row, add, put
+from bookstrack.storage.database.sql import Row, add, chunks, put
 
 
 class Pending(Struct, kw_only=True):
     """Links not yet written, by their keys.
 
-    ``ids`` leads from (entity type, provider, external id) to the entity, ``tags`` from (work,
-    subject) to the raw spelling, ``provenance`` is keyed by (work, field).
+    ``authors`` leads from works to their people in order, ``ids`` from (entity type, provider,
+    external id) to the entity, ``tags`` from (work, subject) to the raw spelling; ``provenance``
+    is keyed by (work, field).
     """
 
+    authors: dict[int, list[int]] = field(default_factory=dict[int, list[int]])
     isbns: dict[str, Row] = field(default_factory=dict[str, Row])
     ids: dict[tuple[str, str, str], int] = field(default_factory=dict[tuple[str, str, str], int])
     tags: dict[tuple[int, str], str | None] = field(
@@ -29,6 +31,7 @@ class Pending(Struct, kw_only=True):
     def rename_work(self, drop: int, keep: int) -> None:
         """Hang everything of one work on another; what that one has already stays."""
         self._rename_ids("work", drop, keep)
+        self.authors.pop(drop, None)
         for work, name in [key for key in self.tags if key[0] == drop]:
             self.tags.setdefault((keep, name), self.tags.pop((work, name)))
         for key in [key for key in self.provenance if key[0] == drop]:
@@ -50,6 +53,7 @@ class Pending(Struct, kw_only=True):
 
     def write(self, connection: Connection) -> None:
         """Insert everything; ids and numbers that belong to somebody already stay there."""
+        self._write_authors(connection)
         add(connection, t.isbns, list(self.isbns.values()))
         ids = [
             {"entity_type": kind, "provider": provider, "external_id": number, "entity_id": entity}
@@ -59,6 +63,16 @@ class Pending(Struct, kw_only=True):
         self._write_tags(connection)
         put(connection, t.ratings, list(self.ratings.values()))
         put(connection, t.field_provenance, list(self.provenance.values()))
+
+    def _write_authors(self, connection: Connection) -> None:
+        for works in chunks(self.authors):
+            connection.execute(delete(t.work_authors).where(t.work_authors.c.work_id.in_(works)))
+        links = [
+            {"work_id": work, "author_id": person, "position": position}
+            for work, people in self.authors.items()
+            for position, person in enumerate(people)
+        ]
+        add(connection, t.work_authors, links)
 
     def _write_tags(self, connection: Connection) -> None:
         names = {name for _work, name in self.tags}

@@ -9,7 +9,7 @@ from bookstrack.model.enums import ReviewStatus
 from bookstrack.storage.database import tables as t
 from bookstrack.storage.database.known import Known
 from bookstrack.storage.database.pending import Pending
-from bookstrack.storage.database.sql import Row, add
+from bookstrack.storage.database.sql import Row
 from bookstrack.storage.database.values import WORK_FIELDS, merged_edition
 
 
@@ -29,7 +29,7 @@ def unite_works(
     if keep not in shelf.ratings and drop in shelf.ratings:
         row = {**shelf.ratings.pop(drop), "work_id": keep}
         shelf.ratings[keep] = pending.ratings[keep] = row
-    _inherit_authors(connection, known, keep, drop)
+    _inherit_authors(known, pending, keep, drop)
     _forget_work(connection, known, drop, keep)
 
 
@@ -44,21 +44,11 @@ def _fill_work(connection: Connection, keep: Row, drop: Row) -> None:
     connection.execute(update(t.works).where(t.works.c.id == keep["id"]).values(changes))
 
 
-def _inherit_authors(connection: Connection, known: Known, keep: int, drop: int) -> None:
+def _inherit_authors(known: Known, pending: Pending, keep: int, drop: int) -> None:
     people = known.shelf.authors.pop(drop, [])
     if people and not known.shelf.authors[keep]:
         known.shelf.authors[keep] = people
-        link_authors(connection, keep, [row["id"] for row in people])
-
-
-def link_authors(connection: Connection, work: int, people: list[int]) -> None:
-    """Make these people, in this order, the authors of a work."""
-    connection.execute(delete(t.work_authors).where(t.work_authors.c.work_id == work))
-    links = [
-        {"work_id": work, "author_id": person, "position": position}
-        for position, person in enumerate(people)
-    ]
-    add(connection, t.work_authors, links)
+        pending.authors[keep] = [row["id"] for row in people]
 
 
 def _forget_work(connection: Connection, known: Known, drop: int, keep: int) -> None:

@@ -6,7 +6,8 @@ import asyncio
 from typing import Annotated, Any
 
 from litestar import Response
-from litestar.params import Parameter
+from litestar.di import NamedDependency
+from litestar.params import JSONBody, PathParameter, QueryParameter
 from msgspec import Struct, field
 
 from bookstrack.assembly import Assembly
@@ -59,14 +60,16 @@ class Page(Struct, frozen=True, kw_only=True, rename=camel_name):
 
 @read("/v3/books/search", answer=Success[Page], tag=_TAG, failures=PROVIDERS, limit="search")
 async def search(
-    catalogue: Catalogue,
-    reply: Reply,
-    q: Annotated[str | None, Parameter(description="At least 2 characters")] = None,
-    type_: Annotated[str | None, Parameter(query="type", description="The same as mode")] = None,
-    mode: Annotated[str | None, Parameter(description="text, semantic or similar")] = None,
+    catalogue: NamedDependency[Catalogue],
+    reply: NamedDependency[Reply],
+    q: Annotated[str | None, QueryParameter(description="At least 2 characters")] = None,
+    type_: Annotated[
+        str | None, QueryParameter(name="type", description="The same as mode")
+    ] = None,
+    mode: Annotated[str | None, QueryParameter(description="text, semantic or similar")] = None,
     limit: Annotated[int | None, Limit] = None,
-    offset: Annotated[int | None, Parameter(ge=0, le=100_000)] = None,
-    page: Annotated[int | None, Parameter(ge=1, le=10_000)] = None,
+    offset: Annotated[int | None, QueryParameter(ge=0, le=100_000)] = None,
+    page: Annotated[int | None, QueryParameter(ge=1, le=10_000)] = None,
 ) -> Response[Any]:
     """Find books by any words."""
     chosen = mode or type_ or "text"
@@ -101,9 +104,9 @@ async def search(
     limit="search",
 )
 async def book(
-    catalogue: Catalogue,
-    reply: Reply,
-    isbn: Annotated[str, Parameter(description="ISBN-10 or ISBN-13")],
+    catalogue: NamedDependency[Catalogue],
+    reply: NamedDependency[Reply],
+    isbn: Annotated[str, PathParameter(description="ISBN-10 or ISBN-13")],
 ) -> Response[Any]:
     """Return the book that carries this ISBN."""
     number = parameters.isbn(isbn)
@@ -130,7 +133,10 @@ class Found(Struct, frozen=True, kw_only=True, rename=camel_name, omit_defaults=
 
 @write("/v3/books/enrich", answer=Success[Found], tag=_TAG, failures=PROVIDERS, limit="batch")
 async def enrich(
-    data: IsbnList, catalogue: Catalogue, reply: Reply, parts: Assembly
+    data: JSONBody[IsbnList],
+    catalogue: NamedDependency[Catalogue],
+    reply: NamedDependency[Reply],
+    parts: NamedDependency[Assembly],
 ) -> Response[Any]:
     """Look up to 500 ISBNs up at once; what is known here is answered first."""
     if not data.isbns:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from litestar import Response
-from litestar.params import Parameter
+from litestar.di import NamedDependency
+from litestar.params import PathParameter, QueryParameter
 
 from bookstrack.assembly import Assembly
 from bookstrack.covers.pictures import CoverSize
@@ -17,7 +18,7 @@ from bookstrack.web.reply import Reply
 from bookstrack.web.routes.route import PROVIDERS, read
 
 _TAG = "Images"
-_Size = Annotated[str | None, Parameter(description="small, medium or large")]
+_Size = Annotated[str | None, QueryParameter(description="small, medium or large")]
 
 
 @read(
@@ -29,15 +30,15 @@ _Size = Annotated[str | None, Parameter(description="small, medium or large")]
     media_type="image/webp",
 )
 async def proxy(
-    reply: Reply,
-    parts: Assembly,
-    url: Annotated[str | None, Parameter(description="https address of a cover")] = None,
+    reply: NamedDependency[Reply],
+    parts: NamedDependency[Assembly],
+    url: Annotated[str | None, QueryParameter(description="https address of a cover")] = None,
     size: _Size = None,
 ) -> Response[Any]:
     """Return a cover of a known host, scaled down."""
     if url is None or not url.strip():
         raise MissingParameter("url is required", details={"parameter": "url"})
-    return _picture(reply, await parts.images.get(url.strip(), _size(size)))
+    return _picture(reply, await parts.images.get(url.strip(), CoverSize.read(size)))
 
 
 @read(
@@ -49,24 +50,17 @@ async def proxy(
     media_type="image/webp",
 )
 async def cover(
-    reply: Reply,
-    parts: Assembly,
-    isbn: Annotated[str, Parameter(description="ISBN-10 or ISBN-13")],
+    reply: NamedDependency[Reply],
+    parts: NamedDependency[Assembly],
+    isbn: Annotated[str, PathParameter(description="ISBN-10 or ISBN-13")],
     size: _Size = None,
 ) -> Response[Any]:
     """Return the stored cover of a book, scaled down."""
     number: Isbn = parameters.isbn(isbn)
-    served = await parts.images.cover(number.canonical, _size(size))
+    served = await parts.images.cover(number.canonical, CoverSize.read(size))
     if served is None:
         raise NotFound("There is no cover of this book", details={"isbn": number.canonical})
     return _picture(reply, served)
-
-
-def _size(text: str | None) -> CoverSize:
-    try:
-        return CoverSize(text or CoverSize.MEDIUM)
-    except ValueError:
-        return CoverSize.MEDIUM
 
 
 def _picture(reply: Reply, served: Served) -> Response[Any]:

@@ -6,6 +6,8 @@ import hashlib
 from typing import Annotated, Any
 
 from litestar import Response
+from litestar.di import NamedDependency
+from litestar.params import JSONBody
 from msgspec import Meta, Struct
 
 from bookstrack.assembly import Assembly, Claim, ClaimState, StoredAnswer
@@ -86,7 +88,11 @@ def _order(body: EnrichBody, header: str) -> Order:
     shape=Shape.MIRRORED,
 )
 async def enrich(
-    data: EnrichBody, catalogue: Catalogue, reply: Reply, parts: Assembly, envelope: Envelope
+    data: JSONBody[EnrichBody],
+    catalogue: NamedDependency[Catalogue],
+    reply: NamedDependency[Reply],
+    parts: NamedDependency[Assembly],
+    envelope: NamedDependency[Envelope],
 ) -> Response[Any]:
     """Look a barcode up; the same idempotency key gives the same answer again."""
     order = _order(data, reply.exchange.header(b"idempotency-key"))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from litestar import Response
+from litestar.di import NamedDependency
+from litestar.params import FromQuery
 
 from bookstrack.catalogue.answer import assemble
 from bookstrack.catalogue.search import Catalogue
@@ -53,9 +55,9 @@ async def _ask(catalogue: Catalogue, reply: Reply, name: ProviderId, query: Quer
 
 @_external("/external/google-books")
 async def google(
-    catalogue: Catalogue,
-    reply: Reply,
-    q: str | None = None,
+    catalogue: NamedDependency[Catalogue],
+    reply: NamedDependency[Reply],
+    q: FromQuery[str | None] = None,
     max_results: Annotated[int | None, MaxResults] = None,
 ) -> Response[Any]:
     """Search Google Books."""
@@ -64,7 +66,11 @@ async def google(
 
 
 @_external("/external/google-books-isbn")
-async def google_isbn(catalogue: Catalogue, reply: Reply, isbn: str | None = None) -> Response[Any]:
+async def google_isbn(
+    catalogue: NamedDependency[Catalogue],
+    reply: NamedDependency[Reply],
+    isbn: FromQuery[str | None] = None,
+) -> Response[Any]:
     """Look an ISBN up at Google Books."""
     query = IsbnQuery(parameters.isbn(parameters.required(isbn, "isbn")))
     return await _ask(catalogue, reply, ProviderId.GOOGLE, query)
@@ -72,9 +78,9 @@ async def google_isbn(catalogue: Catalogue, reply: Reply, isbn: str | None = Non
 
 @_external("/external/openlibrary")
 async def open_library(
-    catalogue: Catalogue,
-    reply: Reply,
-    q: str | None = None,
+    catalogue: NamedDependency[Catalogue],
+    reply: NamedDependency[Reply],
+    q: FromQuery[str | None] = None,
     max_results: Annotated[int | None, MaxResults] = None,
 ) -> Response[Any]:
     """Search Open Library."""
@@ -84,7 +90,9 @@ async def open_library(
 
 @_external("/external/openlibrary-author")
 async def open_library_author(
-    catalogue: Catalogue, reply: Reply, author: str | None = None
+    catalogue: NamedDependency[Catalogue],
+    reply: NamedDependency[Reply],
+    author: FromQuery[str | None] = None,
 ) -> Response[Any]:
     """List an author's works as Open Library has them."""
     name = parameters.required(author, "author")
@@ -100,7 +108,10 @@ async def open_library_author(
 
 @_external("/external/isbndb")
 async def isbndb(
-    catalogue: Catalogue, reply: Reply, title: str | None = None, author: str | None = None
+    catalogue: NamedDependency[Catalogue],
+    reply: NamedDependency[Reply],
+    title: FromQuery[str | None] = None,
+    author: FromQuery[str | None] = None,
 ) -> Response[Any]:
     """Search ISBNdb by title and author."""
     query = TitleAuthorQuery(parameters.required(title, "title"), parameters.text(author))
@@ -109,7 +120,10 @@ async def isbndb(
 
 @_external("/external/isbndb-editions")
 async def isbndb_editions(
-    catalogue: Catalogue, reply: Reply, title: str | None = None, author: str | None = None
+    catalogue: NamedDependency[Catalogue],
+    reply: NamedDependency[Reply],
+    title: FromQuery[str | None] = None,
+    author: FromQuery[str | None] = None,
 ) -> Response[Any]:
     """List the editions of a work as ISBNdb has them."""
     query = EditionsQuery(
@@ -121,7 +135,11 @@ async def isbndb_editions(
 
 
 @_external("/external/isbndb-isbn", 404)
-async def isbndb_isbn(catalogue: Catalogue, reply: Reply, isbn: str | None = None) -> Response[Any]:
+async def isbndb_isbn(
+    catalogue: NamedDependency[Catalogue],
+    reply: NamedDependency[Reply],
+    isbn: FromQuery[str | None] = None,
+) -> Response[Any]:
     """Look an ISBN up at ISBNdb."""
     number = parameters.isbn(parameters.required(isbn, "isbn"))
     found = await catalogue.ask_one(ProviderId.ISBNDB, IsbnQuery(number))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from litestar import Response
-from litestar.params import Parameter
+from litestar.di import NamedDependency
+from litestar.params import FromQuery, JSONBody, QueryParameter
 from msgspec import Struct
 
 from bookstrack.cache.tiers import Hit
@@ -48,9 +49,9 @@ def _volumes(reply: Reply, hit: Hit, *, max_age: str) -> Response[Any]:
     legacy=True,
 )
 async def by_title(
-    catalogue: Catalogue,
-    reply: Reply,
-    q: str | None = None,
+    catalogue: NamedDependency[Catalogue],
+    reply: NamedDependency[Reply],
+    q: FromQuery[str | None] = None,
     max_results: Annotated[int | None, MaxResults] = None,
 ) -> Response[Any]:
     """Find volumes by title at Google and Open Library together."""
@@ -70,9 +71,9 @@ async def by_title(
     legacy=True,
 )
 async def by_isbn(
-    catalogue: Catalogue,
-    reply: Reply,
-    isbn: str | None = None,
+    catalogue: NamedDependency[Catalogue],
+    reply: NamedDependency[Reply],
+    isbn: FromQuery[str | None] = None,
     max_results: Annotated[int | None, MaxResults] = None,
 ) -> Response[Any]:
     """Find the volumes that carry an ISBN."""
@@ -92,13 +93,13 @@ async def by_isbn(
     legacy=True,
 )
 async def by_author(
-    catalogue: Catalogue,
-    reply: Reply,
-    q: str | None = None,
-    limit: str | None = None,
-    max_results: Annotated[str | None, Parameter(query="maxResults")] = None,
-    offset: str | None = None,
-    sort_by: Annotated[str | None, Parameter(query="sortBy")] = None,
+    catalogue: NamedDependency[Catalogue],
+    reply: NamedDependency[Reply],
+    q: FromQuery[str | None] = None,
+    limit: FromQuery[str | None] = None,
+    max_results: Annotated[str | None, QueryParameter(name="maxResults")] = None,
+    offset: FromQuery[str | None] = None,
+    sort_by: Annotated[str | None, QueryParameter(name="sortBy")] = None,
 ) -> Response[Any]:
     """Find an author and page through the works."""
     words = parameters.required(q, "q")
@@ -162,12 +163,12 @@ async def _advanced(
     legacy=True,
 )
 async def advanced(
-    catalogue: Catalogue,
-    reply: Reply,
-    title: str | None = None,
-    book_title: Annotated[str | None, Parameter(query="bookTitle")] = None,
-    author: str | None = None,
-    author_name: Annotated[str | None, Parameter(query="authorName")] = None,
+    catalogue: NamedDependency[Catalogue],
+    reply: NamedDependency[Reply],
+    title: FromQuery[str | None] = None,
+    book_title: Annotated[str | None, QueryParameter(name="bookTitle")] = None,
+    author: FromQuery[str | None] = None,
+    author_name: Annotated[str | None, QueryParameter(name="authorName")] = None,
     max_results: Annotated[int | None, MaxResults] = None,
 ) -> Response[Any]:
     """Find volumes by title and/or author."""
@@ -196,7 +197,11 @@ class AdvancedBody(Struct, frozen=True, kw_only=True):
     shape=Shape.BARE,
     legacy=True,
 )
-async def advanced_body(data: AdvancedBody, catalogue: Catalogue, reply: Reply) -> Response[Any]:
+async def advanced_body(
+    data: JSONBody[AdvancedBody],
+    catalogue: NamedDependency[Catalogue],
+    reply: NamedDependency[Reply],
+) -> Response[Any]:
     """Find volumes by title and/or author, asked as JSON."""
     if not 1 <= data.maxResults <= _MOST:
         raise InvalidParameter(f"maxResults must be between 1 and {_MOST}")

@@ -6,6 +6,8 @@ import hmac
 from typing import Any
 
 from litestar import Response
+from litestar.di import NamedDependency
+from litestar.params import FromQuery
 
 from bookstrack.assembly import Assembly
 from bookstrack.errors import Unauthorized
@@ -18,7 +20,10 @@ _PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
 
 @read("/metrics", answer=dict[str, Any], tag="System", failures=(401,), shape=Shape.BARE)
 async def metrics(
-    reply: Reply, parts: Assembly, period: str | None = None, format: str | None = None
+    reply: NamedDependency[Reply],
+    parts: NamedDependency[Assembly],
+    period: FromQuery[str | None] = None,
+    format: FromQuery[str | None] = None,
 ) -> Response[Any]:
     """Return counters as JSON or Prometheus text."""
     _check_token(reply, parts)

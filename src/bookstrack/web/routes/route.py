@@ -9,7 +9,7 @@ from litestar import get, post
 from litestar.datastructures import ResponseHeader
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import Parameter
+from litestar.params import QueryParameter
 
 from bookstrack.web.contract import Shape, route_options
 from bookstrack.web.envelope import Failure
@@ -35,10 +35,10 @@ _TEXTS = {
 ALWAYS = (400, 405, 413, 414, 429, 431, 500, 503)
 PROVIDERS = (502, 504)
 
-Limit = Parameter(ge=1, le=100, description="How many results at most")
-MaxResults = Parameter(query="maxResults", ge=1, le=100, description="The same as limit")
-Offset = Parameter(ge=0, le=100_000, description="How many results to skip")
-ViewName = Parameter(description="works, flat or list", max_length=20)
+Limit = QueryParameter(ge=1, le=100, description="How many results at most")
+MaxResults = QueryParameter(name="maxResults", ge=1, le=100, description="The same as limit")
+Offset = QueryParameter(ge=0, le=100_000, description="How many results to skip")
+ViewName = QueryParameter(description="works, flat or list", max_length=20)
 
 
 def _failures(statuses: Sequence[int]) -> dict[int, ResponseSpec]:

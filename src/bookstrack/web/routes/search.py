@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from litestar import Response
-from litestar.params import Parameter
+from litestar.di import NamedDependency
+from litestar.params import FromQuery, QueryParameter
 
 from bookstrack.cache.tiers import Hit
 from bookstrack.catalogue.filters import Filters
@@ -62,10 +63,10 @@ class Views:
 
 @read(ISBN_PATH, answer=_Found, tag=_TAG, failures=(404, *PROVIDERS), limit="search")
 async def search_isbn(
-    catalogue: Catalogue,
-    reply: Reply,
-    views: Views,
-    isbn: Annotated[str | None, Parameter(description="ISBN-10 or ISBN-13")] = None,
+    catalogue: NamedDependency[Catalogue],
+    reply: NamedDependency[Reply],
+    views: NamedDependency[Views],
+    isbn: Annotated[str | None, QueryParameter(description="ISBN-10 or ISBN-13")] = None,
     view: Annotated[str | None, ViewName] = None,
 ) -> Response[Any]:
     """Find the book that carries this ISBN."""
@@ -104,11 +105,11 @@ def list_answer(reply: Reply, hit: Hit, view: View, *, max_age: str) -> Response
 
 @read("/v1/search/title", answer=_Lists, tag=_TAG, failures=PROVIDERS, limit="search")
 async def search_title(
-    catalogue: Catalogue,
-    reply: Reply,
-    views: Views,
-    q: Annotated[str | None, Parameter(description="At least 2 characters")] = None,
-    title: Annotated[str | None, Parameter(description="The same as q, in view list")] = None,
+    catalogue: NamedDependency[Catalogue],
+    reply: NamedDependency[Reply],
+    views: NamedDependency[Views],
+    q: Annotated[str | None, QueryParameter(description="At least 2 characters")] = None,
+    title: Annotated[str | None, QueryParameter(description="The same as q, in view list")] = None,
     limit: Annotated[int | None, Limit] = None,
     max_results: Annotated[int | None, MaxResults] = None,
     offset: Annotated[int, Offset] = 0,
@@ -124,15 +125,15 @@ async def search_title(
 
 @read("/v1/search/author", answer=Success[AuthorPage], tag=_TAG, failures=PROVIDERS, limit="search")
 async def search_author(
-    catalogue: Catalogue,
-    reply: Reply,
-    name: Annotated[str | None, Parameter(description="At least 2 characters")] = None,
-    q: Annotated[str | None, Parameter(description="The same as name")] = None,
-    author: Annotated[str | None, Parameter(description="The same as name")] = None,
+    catalogue: NamedDependency[Catalogue],
+    reply: NamedDependency[Reply],
+    name: Annotated[str | None, QueryParameter(description="At least 2 characters")] = None,
+    q: Annotated[str | None, QueryParameter(description="The same as name")] = None,
+    author: Annotated[str | None, QueryParameter(description="The same as name")] = None,
     limit: Annotated[int | None, Limit] = None,
     max_results: Annotated[int | None, MaxResults] = None,
     offset: Annotated[int, Offset] = 0,
-    sort_by: Annotated[AuthorSort, Parameter(query="sortBy")] = AuthorSort.NEWEST,
+    sort_by: Annotated[AuthorSort, QueryParameter(name="sortBy")] = AuthorSort.NEWEST,
 ) -> Response[Any]:
     """Find an author and page through the works."""
     words = parameters.query_text(name, q, author, name="name")
@@ -144,17 +145,17 @@ async def search_author(
 
 @read("/v1/search/advanced", answer=_Lists, tag=_TAG, failures=(404, *PROVIDERS), limit="search")
 async def search_advanced(
-    catalogue: Catalogue,
-    reply: Reply,
-    views: Views,
-    title: str | None = None,
-    author: str | None = None,
-    isbn: str | None = None,
+    catalogue: NamedDependency[Catalogue],
+    reply: NamedDependency[Reply],
+    views: NamedDependency[Views],
+    title: FromQuery[str | None] = None,
+    author: FromQuery[str | None] = None,
+    isbn: FromQuery[str | None] = None,
     limit: Annotated[int | None, Limit] = None,
     max_results: Annotated[int | None, MaxResults] = None,
-    year: Annotated[int | None, Parameter(ge=1, le=9999)] = None,
-    publisher: str | None = None,
-    language: str | None = None,
+    year: Annotated[int | None, QueryParameter(ge=1, le=9999)] = None,
+    publisher: FromQuery[str | None] = None,
+    language: FromQuery[str | None] = None,
     view: Annotated[str | None, ViewName] = None,
 ) -> Response[Any]:
     """Find works by title, author or ISBN, filtered by year, publisher and language."""
@@ -184,11 +185,11 @@ async def search_advanced(
     limit="search",
 )
 async def search_editions(
-    catalogue: Catalogue,
-    reply: Reply,
-    work_title: Annotated[str | None, Parameter(query="workTitle")] = None,
-    title: Annotated[str | None, Parameter(description="The same as workTitle")] = None,
-    author: str | None = None,
+    catalogue: NamedDependency[Catalogue],
+    reply: NamedDependency[Reply],
+    work_title: Annotated[str | None, QueryParameter(name="workTitle")] = None,
+    title: Annotated[str | None, QueryParameter(description="The same as workTitle")] = None,
+    author: FromQuery[str | None] = None,
     limit: Annotated[int | None, Limit] = None,
     max_results: Annotated[int | None, MaxResults] = None,
 ) -> Response[Any]:
@@ -220,12 +221,14 @@ async def search_editions(
     shape=Shape.MIRRORED,
 )
 async def search_text(
-    catalogue: Catalogue,
-    reply: Reply,
-    views: Views,
-    q: Annotated[str | None, Parameter(description="At least 2 characters")] = None,
-    query: Annotated[str | None, Parameter(description="The same as q, in view list")] = None,
-    mode: Annotated[str | None, Parameter(description="text or semantic")] = None,
+    catalogue: NamedDependency[Catalogue],
+    reply: NamedDependency[Reply],
+    views: NamedDependency[Views],
+    q: Annotated[str | None, QueryParameter(description="At least 2 characters")] = None,
+    spelled: Annotated[
+        str | None, QueryParameter(name="query", description="The same as q, in view list")
+    ] = None,
+    mode: Annotated[str | None, QueryParameter(description="text or semantic")] = None,
     limit: Annotated[int | None, Limit] = None,
     max_results: Annotated[int | None, MaxResults] = None,
     offset: Annotated[int, Offset] = 0,
@@ -236,8 +239,8 @@ async def search_text(
         raise SearchUnavailable("Search by meaning is not available on this server")
     if mode not in (None, "", "text"):
         raise InvalidQuery("mode must be text or semantic", details={"parameter": "mode"})
-    words = parameters.query_text(q, query, name="q")
-    chosen = views.listed(reply, view, list_spelling=q is None and query is not None)
+    words = parameters.query_text(q, spelled, name="q")
+    chosen = views.listed(reply, view, list_spelling=q is None and spelled is not None)
     size = parameters.page(limit, max_results, default=20)
     hit = await catalogue.by_text(words, limit=size, offset=offset)
     data = decode_search(hit.entry.body)

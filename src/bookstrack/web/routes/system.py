@@ -8,6 +8,8 @@ from typing import Any
 
 import yaml
 from litestar import Response, get
+from litestar.di import NamedDependency
+from litestar.params import FromPath
 from litestar.response import Redirect
 from msgspec import Struct
 
@@ -43,14 +45,18 @@ def documents(document: dict[str, Any]) -> Documents:
 
 
 @read("/", answer=Success[Any], tag=_TAG, shape=Shape.MIRRORED)
-async def root(reply: Reply) -> Response[Any]:
+async def root(reply: NamedDependency[Reply]) -> Response[Any]:
     """Say what this is and where to go on."""
     payload = {"name": "BooksTrack", "version": __version__, "docs": "/doc", "health": "/health"}
     return reply.data(payload, mirrored=True, headers=_HOUR)
 
 
 @read("/health", answer=Success[Any], tag=_TAG, shape=Shape.MIRRORED)
-async def health(reply: Reply, parts: Assembly, routes: RouteMap) -> Response[Any]:
+async def health(
+    reply: NamedDependency[Reply],
+    parts: NamedDependency[Assembly],
+    routes: NamedDependency[RouteMap],
+) -> Response[Any]:
     """Answer while the process can; providers are never asked."""
     lines = [f"{method} {facts.template}" for facts in routes for method in sorted(facts.methods)]
     payload = {
@@ -68,13 +74,13 @@ async def health(reply: Reply, parts: Assembly, routes: RouteMap) -> Response[An
 
 
 @read(["/health/live", "/livez"], answer=Success[Any], tag=_TAG, shape=Shape.MIRRORED)
-async def live(reply: Reply) -> Response[Any]:
+async def live(reply: NamedDependency[Reply]) -> Response[Any]:
     """Answer while the process can."""
     return reply.data({"status": "ok"}, mirrored=True, headers=_NO_STORE)
 
 
 @read(["/health/ready", "/readyz"], answer=Success[Any], tag=_TAG, shape=Shape.MIRRORED)
-async def ready(reply: Reply, parts: Assembly) -> Response[Any]:
+async def ready(reply: NamedDependency[Reply], parts: NamedDependency[Assembly]) -> Response[Any]:
     """Tell whether this process should be given requests."""
     state = await parts.health.readiness()
     fit = state.ready and not parts.running.draining
@@ -92,14 +98,18 @@ def _checks(state: Readiness) -> dict[str, Any]:
 
 
 @read("/api/v2/capabilities", answer=Success[Any], tag=_TAG, shape=Shape.MIRRORED)
-async def capability(reply: Reply, parts: Assembly) -> Response[Any]:
+async def capability(
+    reply: NamedDependency[Reply], parts: NamedDependency[Assembly]
+) -> Response[Any]:
     """Tell what this server can do as it is configured."""
     top, payload = capabilities(parts.settings, timestamp(parts.clock.time()))
     return reply.data(payload, top=top, headers=_HOUR)
 
 
 @read("/v3/capabilities", answer=Success[Any], tag="Web façade")
-async def facade_capability(reply: Reply, parts: Assembly) -> Response[Any]:
+async def facade_capability(
+    reply: NamedDependency[Reply], parts: NamedDependency[Assembly]
+) -> Response[Any]:
     """Tell the web client what this server can do."""
     return reply.data(facade_capabilities(parts.settings), headers=_HOUR)
 
@@ -111,13 +121,13 @@ async def facade_docs() -> Redirect:
 
 
 @get("/doc/openapi.json", opt=route_options(), include_in_schema=False)
-async def openapi_json(documents: Documents) -> Response[bytes]:
+async def openapi_json(documents: NamedDependency[Documents]) -> Response[bytes]:
     """Return the OpenAPI 3.1 document."""
     return Response(documents.json, media_type="application/json", headers=_FIVE_MINUTES)
 
 
 @get("/doc/openapi.yaml", opt=route_options(), include_in_schema=False)
-async def openapi_yaml(documents: Documents) -> Response[bytes]:
+async def openapi_yaml(documents: NamedDependency[Documents]) -> Response[bytes]:
     """Return the OpenAPI 3.1 document as YAML."""
     return Response(documents.yaml, media_type="application/yaml", headers=_FIVE_MINUTES)
 
@@ -157,7 +167,7 @@ async def doc_script() -> Response[bytes]:
 
 
 @get("/doc/assets/{name:str}", opt=route_options(), include_in_schema=False, sync_to_thread=True)
-def doc_asset(name: str) -> Response[bytes]:
+def doc_asset(name: FromPath[str]) -> Response[bytes]:
     """Return a file of Swagger UI out of the package that carries it."""
     if name not in _ASSETS:
         raise NotFound("There is nothing at this path")
