@@ -44,6 +44,7 @@ from bookstrack.storage.database.idempotency import (
     StoredAnswer,
 )
 from bookstrack.storage.database.migrate import migrate, pending
+from bookstrack.storage.database.tokens import TokenStore
 from bookstrack.storage.database.usage import DatabaseLedger, DatabaseSlots
 from bookstrack.storage.urls import Storage, open_storage
 from bookstrack.telemetry.metrics import Metrics
@@ -136,6 +137,8 @@ async def open_assembly(
         roster = Roster(
             _providers(settings.providers, upstream, clock), order=settings.providers.order
         )
+        for channel in upstream.channels:
+            await channel.recall()
         background = Background()
         stack.push_async_callback(background.close)
         catalogue = _catalogue(settings, storage, store, roster, clock, metrics, background, stack)
@@ -154,7 +157,7 @@ async def open_assembly(
             limiter=Limiter(
                 settings.limits, clock=clock, metrics=metrics, counters=storage.counters
             ),
-            tokens=ApiTokens(storage.database, clock),
+            tokens=ApiTokens(TokenStore(storage.database), clock),
             idempotency=Idempotency(storage.database, clock),
             images=images,
             channels=upstream.channels,

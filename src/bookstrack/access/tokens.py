@@ -13,12 +13,10 @@ from collections.abc import Callable
 
 import structlog
 from cachebox import LRUCache
-from sqlalchemy import select
 
 from bookstrack.clock import Clock
 from bookstrack.errors import StorageProblem
-from bookstrack.storage.database.engine import Database
-from bookstrack.storage.database.tables import api_tokens
+from bookstrack.storage.database.tokens import TokenStore
 
 log = structlog.get_logger(__name__)
 
@@ -29,8 +27,8 @@ _REMEMBER_S = 30.0
 class ApiTokens:
     """Tells which token a caller holds; what was looked up is remembered for half a minute."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
-        self._database = database
+    def __init__(self, store: TokenStore, clock: Clock) -> None:
+        self._store = store
         self._clock = clock
         self._seen: LRUCache[str, tuple[float, str | None]] = LRUCache(1000)
 
@@ -53,17 +51,12 @@ class ApiTokens:
         return found
 
     async def _valid(self, token_id: str, digest: str) -> bool:
-        columns = api_tokens.c
-        statement = select(columns.token_hash, columns.expires_at, columns.revoked_at).where(
-            columns.id == token_id
-        )
-        async with self._database.connect("token_read") as connection:
-            row = (await connection.execute(statement)).one_or_none()
-        if row is None or row.revoked_at is not None:
+        kept = await self._store.find(token_id)
+        if kept is None or kept.revoked_at is not None:
             return False
-        if row.expires_at is not None and row.expires_at <= self._clock.time():
+        if kept.expires_at is not None and kept.expires_at <= self._clock.time():
             return False
-        return hmac.compare_digest(row.token_hash, digest)
+        return hmac.compare_digest(kept.digest, digest)
 
 
 def mint(randomness: Callable[[int], bytes]) -> tuple[str, str, str]:

@@ -159,7 +159,8 @@ def unknown_people(records: Sequence[BookRecord]) -> tuple[Person, ...]:
             key = name_key(author.name)
             if author.gender is AuthorGender.UNKNOWN and key not in _NOBODY:
                 facts = record.people.get(author.name)
-                people.setdefault(key, Person(author.name, facts.wikidata_id if facts else None))
+                wikidata_id = facts.wikidata_id if facts else None
+                people.setdefault(key, Person(author.name, wikidata_id, author.open_library_id))
     return tuple(people.values())
 
 

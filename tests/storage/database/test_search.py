@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from bookstrack.model.record import Rating
 from bookstrack.testing.builders import a_record, a_work, an_edition
@@ -114,3 +115,15 @@ async def test_editions_come_with_the_best_described_first(store):
     found = await store.editions_of(title="the ferry to morrow island", author="maren holloway")
     assert [e.publisher for e in found.books[0].editions] == ["Best", "No Cover", "No Number"]
     assert found.total == 1
+
+
+async def test_a_translation_is_found_by_its_own_title(store):
+    japanese = an_edition(isbn="9784062748681", isbns=("9784062748681",), title="ノルウェイの森")
+    english = an_edition(isbn="9780375704024", isbns=("9780375704024",), title="Norwegian Wood")
+    record = a_record(title="ノルウェイの森", authors=("村上春樹",))
+    await store.save([replace(record, editions=(japanese, english))])
+    found = await store.search("norwegian wood", limit=10)
+    assert [one.work.title for one in found.books] == ["ノルウェイの森"]
+    assert found.books[0].editions[0].title == "Norwegian Wood"
+    original = await store.search("ノルウェイの森", limit=10)
+    assert original.books[0].editions[0].title == "ノルウェイの森"

@@ -1,4 +1,4 @@
-"""Finds works in the catalogue by words of their title and their authors' names.
+"""Finds works in the catalogue by words of their titles and their authors' names.
 
 Every word has to occur; title keys are compared, so case, accents and punctuation do not matter
 and every script works. The offline full-text index is another matter.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from msgspec.structs import replace
 from sqlalchemy import ColumnElement, Select, case, func, or_, select
 from sqlalchemy.engine import Connection
 
@@ -21,17 +22,12 @@ Condition = ColumnElement[bool]
 
 def anywhere(text: str) -> list[Condition]:
     """Return what finds works whose title or authors hold every word of a text."""
-    return [
-        or_(t.works.c.title_norm.contains(word, autoescape=True), _by(_holds(word)))
-        for word in title_key(text).split()
-    ]
+    return [or_(_named(word), _by(_holds(word))) for word in title_key(text).split()]
 
 
 def titled(title: str, *, author: str) -> list[Condition]:
     """Return what finds works with these words in the title, by one person with these names."""
-    words = [
-        t.works.c.title_norm.contains(word, autoescape=True) for word in title_key(title).split()
-    ]
+    words = [_named(word) for word in title_key(title).split()]
     names = [_holds(word) for word in name_key(author).split()]
     return [*words, _by(*names)] if names else words
 
@@ -62,12 +58,28 @@ def find_works(
     page = connection.execute(_ranked(wanted, title_key(title)).limit(limit).offset(offset))
     found = list(page.scalars())
     shelf = read_shelf(connection, found)
-    return tuple(whole_record(shelf, work) for work in found), total
+    words = set(title_key(title).split())
+    return tuple(_asked_first(whole_record(shelf, work), words) for work in found), total
+
+
+def _asked_first(record: BookRecord, words: set[str]) -> BookRecord:
+    """Return a record whose first edition is one that bears the title asked for.
+
+    A translation is found by its own title, while its work has that of the original.
+    """
+    if words <= set(title_key(record.work.title).split()):
+        return record
+    editions = sorted(
+        record.editions,
+        key=lambda edition: not words <= set(title_key(edition.title or "").split()),
+    )
+    return replace(record, editions=tuple(editions))
 
 
 def _ranked(wanted: Select[int], key: str) -> Select[int]:
     rank = case(
         (t.works.c.title_norm == key, 0),
+        (_printed(t.editions.c.title_norm == key), 0),
         (t.works.c.title_norm.startswith(key, autoescape=True), 1),
         else_=2,
     )
@@ -76,6 +88,18 @@ def _ranked(wanted: Select[int], key: str) -> Select[int]:
     rated = wanted.outerjoin(t.ratings, t.ratings.c.work_id == t.works.c.id)
     readers = func.coalesce(t.ratings.c.count, 0)
     return rated.order_by(rank, editions.desc(), readers.desc(), t.works.c.id)
+
+
+def _named(word: str) -> Condition:
+    """Works with a word in their own title or in that of one of their editions."""
+    return or_(
+        t.works.c.title_norm.contains(word, autoescape=True),
+        _printed(t.editions.c.title_norm.contains(word, autoescape=True)),
+    )
+
+
+def _printed(condition: Condition) -> Condition:
+    return t.works.c.id.in_(select(t.editions.c.work_id).where(condition))
 
 
 def _holds(word: str) -> Condition:

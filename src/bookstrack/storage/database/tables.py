@@ -135,6 +135,7 @@ editions = Table(
     number(),
     Column("work_id", WHOLE, ForeignKey("works.id", ondelete="CASCADE"), nullable=False),
     Column("title", Text),
+    Column("title_norm", Text),
     Column("publisher", Text),
     Column("publication_date", Text),
     Column("publication_year", WHOLE),
@@ -372,7 +373,7 @@ cache_access_daily = Table(
 api_tokens = Table(
     "api_tokens",
     metadata,
-    number(),
+    Column("id", Text, primary_key=True, nullable=False),
     Column("user_id", Text, nullable=False),
     Column("name", Text, nullable=False),
     Column("token_hash", Text, nullable=False),
@@ -383,5 +384,4 @@ api_tokens = Table(
     Column("revoked_at", WHOLE),
     UniqueConstraint("token_hash", name="uq_api_tokens_hash"),
     Index("idx_api_tokens_user", "user_id"),
-    sqlite_autoincrement=True,
 )

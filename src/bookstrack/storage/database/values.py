@@ -93,6 +93,7 @@ def edition_columns(edition: Edition, *, thumbnail: str | None) -> Row:
     """Return a new edition's columns."""
     return {
         "title": edition.title,
+        "title_norm": title_key(edition.title) if edition.title else None,
         "publisher": edition.publisher,
         "publication_date": edition.publication_date,
         "publication_year": edition.publication_year,

@@ -46,6 +46,7 @@ def upgrade() -> None:
         number(),
         Column("work_id", WHOLE, ForeignKey("works.id", ondelete="CASCADE"), nullable=False),
         Column("title", Text),
+        Column("title_norm", Text),
         Column("publisher", Text),
         Column("publication_date", Text),
         Column("publication_year", WHOLE),

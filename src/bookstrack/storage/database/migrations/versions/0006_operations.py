@@ -5,7 +5,7 @@ from __future__ import annotations
 from alembic import op
 from sqlalchemy import CheckConstraint, Column, Index, LargeBinary, Text, UniqueConstraint, text
 
-from bookstrack.storage.database.columns import FRACTION, WHOLE, moment, number
+from bookstrack.storage.database.columns import FRACTION, WHOLE, moment
 
 revision = "0006"
 down_revision = "0005"
@@ -99,7 +99,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "api_tokens",
-        number(),
+        Column("id", Text, primary_key=True, nullable=False),
         Column("user_id", Text, nullable=False),
         Column("name", Text, nullable=False),
         Column("token_hash", Text, nullable=False),
@@ -110,5 +110,4 @@ def upgrade() -> None:
         Column("revoked_at", WHOLE),
         UniqueConstraint("token_hash", name="uq_api_tokens_hash"),
         Index("idx_api_tokens_user", "user_id"),
-        sqlite_autoincrement=True,
     )

@@ -1,0 +1,1 @@
+"""Measures a BooksTrack server that was started as a user would start it."""

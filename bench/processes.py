@@ -1,0 +1,174 @@
+"""Processes that the bench starts and ends: our server, the fake upstream, the baselines."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+_START_S = 30.0
+_UNLIMITED = "1000000000/60"
+
+
+class Running(Struct, frozen=True):
+    """A process that answers on a port of 127.0.0.1."""
+
+    process: subprocess.Popen[bytes]
+    port: int
+    seconds_to_answer: float
+
+
+class Reply(Struct, frozen=True):
+    """One answer to a question outside the measured runs."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    def json(self) -> Any:
+        """Return the decoded body."""
+        return msgspec.json.decode(self.body)
+
+
+def server_core() -> int:
+    """Return the core that what is measured runs on."""
+    return min(os.sched_getaffinity(0))
+
+
+def pin_self() -> None:
+    """Keep the load generator, and what it starts unpinned, off the server's core."""
+    others = os.sched_getaffinity(0) - {server_core()}
+    if others:
+        os.sched_setaffinity(0, others)
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        return taken.getsockname()[1]
+
+
+def ask(port: int, path: str) -> Reply:
+    """GET a path on a connection of its own.
+
+    Raises:
+        OSError: nobody answers.
+    """
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    try:
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        headers = {name.lower(): value for name, value in answer.getheaders()}
+        return Reply(answer.status, headers, answer.read())
+    finally:
+        connection.close()
+
+
+@contextmanager
+def started(
+    command: Sequence[str],
+    port: int,
+    *,
+    path: str,
+    environ: Mapping[str, str] | None = None,
+    core: int | None = None,
+    given: bytes = b"",
+) -> Generator[Running]:
+    """Run a command until the block ends; it begins once ``path`` is answered with 200.
+
+    Raises:
+        RuntimeError: the process ended or did not answer in time.
+    """
+    with tempfile.TemporaryFile() as said, tempfile.TemporaryFile() as fed:
+        fed.write(given)
+        fed.seek(0)
+        begun = time.perf_counter()
+        process = subprocess.Popen(
+            command,
+            env={**_outside(), **(environ or {})},
+            stdin=fed,
+            stdout=said,
+            stderr=subprocess.STDOUT,
+            preexec_fn=None if core is None else lambda: os.sched_setaffinity(0, {core}),
+        )
+        try:
+            _wait(process, port, path, until=begun + _START_S)
+            yield Running(process, port, time.perf_counter() - begun)
+        except BaseException:
+            said.seek(0)
+            sys.stderr.write(said.read().decode(errors="replace")[-4000:])
+            raise
+        finally:
+            process.terminate()
+            process.wait()
+
+
+def _outside() -> dict[str, str]:
+    """Return the environment without settings of whoever runs the bench."""
+    return {k: v for k, v in os.environ.items() if not k.startswith("BOOKSTRACK_")}
+
+
+def _wait(process: subprocess.Popen[bytes], port: int, path: str, *, until: float) -> None:
+    while time.perf_counter() < until and process.poll() is None:
+        try:
+            if ask(port, path).status == 200:
+                return
+        except OSError:
+            time.sleep(0.005)
+    raise RuntimeError(f"{process.args!r} did not answer {path}")
+
+
+@contextmanager
+def fake_upstream(*, delay_ms: float = 0, books: int = 0) -> Generator[dict[str, str]]:
+    """Run the fake providers; yields the variables that point a server at them."""
+    port = free_port()
+    command = [sys.executable, "-m", "bookstrack.testing", "--port", str(port)]
+    command += ["--delay-ms", str(delay_ms), "--books", str(books)]
+    with started(command, port, path="/_control/asked"):
+        from bookstrack.testing.upstream import FakeUpstream
+
+        yield FakeUpstream(port=port).environment()
+
+
+def server(
+    folder: Path, *, environ: Mapping[str, str], first: str = "/health/live", core: int | None
+) -> Any:
+    """Run ``bookstrack serve`` on a folder, limits lifted but counted, request log off."""
+    port = free_port()
+    settings = {
+        "BOOKSTRACK_DATA_DIR": str(folder),
+        "BOOKSTRACK_ENABLE_PERFORMANCE_LOGGING": "false",
+        "BOOKSTRACK_RATE_SEARCH": _UNLIMITED,
+        **environ,
+    }
+    command = [str(Path(sys.executable).with_name("bookstrack")), "serve", "--port", str(port)]
+    return started(command, port, path=first, environ=settings, core=core)
+
+
+def baseline(kind: str, body: bytes) -> Any:
+    """Run a baseline on the server's core."""
+    port = free_port()
+    command = [sys.executable, "-m", "bench.baseline", kind, str(port)]
+    first = "/v1/search/isbn?isbn=1"
+    return started(command, port, path=first, core=server_core(), given=body)
+
+
+def resident_mb(pid: int) -> float:
+    """Return the resident memory of a process and all its descendants in MB (10^6 bytes)."""
+    status = Path(f"/proc/{pid}/status").read_text().splitlines()
+    own = next(int(line.split()[1]) for line in status if line.startswith("VmRSS"))
+    children: set[int] = set()
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        children.update(map(int, (task / "children").read_text().split()))
+    return own * 1024 / 1e6 + sum(map(resident_mb, children))
