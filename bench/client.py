@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import uvloop
 from msgspec import Struct
@@ -35,23 +36,27 @@ def request(path: str) -> bytes:
 
 
 def drive(
-    port: int, requests: Iterable[bytes], *, connections: int, seconds: float = 3600.0
+    port: int,
+    requests: Iterable[bytes],
+    *,
+    connections: int = 64,
+    seconds: float = 3600.0,
+    header: bytes = b"",
 ) -> Run:
     """Send requests on so many connections, each after the answer to the one before.
 
-    Ends when there are no more requests or the time is over.
+    Ends when there are no more requests or the time is over. An answer without ``header`` (a
+    line of its head) counts as failed.
 
     Raises:
         ConnectionError: a connection was closed by the server.
     """
-    return uvloop.run(_drive(port, iter(requests), connections=connections, seconds=seconds))
+    crowd = _Crowd(iter(requests), until=time.perf_counter() + seconds, header=header)
+    return uvloop.run(_drive(port, crowd, connections))
 
 
-async def _drive(
-    port: int, requests: Iterator[bytes], *, connections: int, seconds: float
-) -> Run:
+async def _drive(port: int, crowd: _Crowd, connections: int) -> Run:
     loop = asyncio.get_running_loop()
-    crowd = _Crowd(requests, until=time.perf_counter() + seconds)
     begun = time.perf_counter()
     ended: list[asyncio.Future[None]] = []
     for _ in range(connections):
@@ -65,9 +70,10 @@ async def _drive(
 class _Crowd:
     """What all connections share."""
 
-    def __init__(self, requests: Iterator[bytes], *, until: float) -> None:
+    def __init__(self, requests: Iterator[bytes], *, until: float, header: bytes) -> None:
         self.requests = requests
         self.until = until
+        self.header = header
         self.took: list[float] = []
         self.failed = 0
 
@@ -81,9 +87,8 @@ class _Asker(asyncio.Protocol):
         self._held = b""
         self._wanted = 0
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+    def connection_made(self, transport: Any) -> None:
+        self._transport: asyncio.Transport = transport
         self._ask()
 
     def data_received(self, data: bytes) -> None:
@@ -92,8 +97,9 @@ class _Asker(asyncio.Protocol):
             end = held.find(b"\r\n\r\n")
             if end < 0:
                 return
-            self._wanted = end + 4 + _length(held[:end])
-            self._crowd.failed += held[9:12] != b"200"
+            head = held[:end]
+            self._wanted = end + 4 + _length(head)
+            self._crowd.failed += head[9:12] != b"200" or self._crowd.header not in head
         if len(held) >= self._wanted:
             now = time.perf_counter()
             self._crowd.took.append(now - self._sent)

@@ -103,12 +103,11 @@ def started(
             preexec_fn=None if core is None else lambda: os.sched_setaffinity(0, {core}),
         )
         try:
-            _wait(process, port, path, until=begun + _START_S)
+            if not _answers(process, port, path, until=begun + _START_S):
+                said.seek(0)
+                words = said.read().decode(errors="replace")[-4000:]
+                raise RuntimeError(f"{' '.join(command)} did not answer {path}:\n{words}")
             yield Running(process, port, time.perf_counter() - begun)
-        except BaseException:
-            said.seek(0)
-            sys.stderr.write(said.read().decode(errors="replace")[-4000:])
-            raise
         finally:
             process.terminate()
             process.wait()
@@ -119,14 +118,13 @@ def _outside() -> dict[str, str]:
     return {k: v for k, v in os.environ.items() if not k.startswith("BOOKSTRACK_")}
 
 
-def _wait(process: subprocess.Popen[bytes], port: int, path: str, *, until: float) -> None:
+def _answers(process: subprocess.Popen[bytes], port: int, path: str, *, until: float) -> bool:
     while time.perf_counter() < until and process.poll() is None:
         try:
-            if ask(port, path).status == 200:
-                return
+            return ask(port, path).status == 200
         except OSError:
             time.sleep(0.005)
-    raise RuntimeError(f"{process.args!r} did not answer {path}")
+    return False
 
 
 @contextmanager

@@ -9,7 +9,6 @@ import secrets
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from random import Random
-from uuid import uuid4
 
 import structlog
 from msgspec import Struct
@@ -163,7 +162,7 @@ async def open_assembly(
             channels=upstream.channels,
             health=Health(storage, upstream.channels, clock),
             background=background,
-            new_id=lambda: uuid4().hex,
+            new_id=lambda: secrets.token_hex(16),
         )
 
 

@@ -28,6 +28,7 @@
       ProviderProblem            an outside source could not be used; has ``provider``
         ProviderTimeout          time-out or network failure
         ProviderFailed           5xx, unreadable or mistyped body
+          ProviderUnavailable    503
         ProviderBusy             short-term 429
         QuotaExhausted           daily quota used up
         ProviderRefused          our query (``bad_query``) or our key (``auth``) was refused
@@ -227,6 +228,10 @@ class ProviderFailed(ProviderProblem):
     """A 5xx status, or a body that cannot be read as what the provider promises."""
 
     counts_for_breaker = True
+
+
+class ProviderUnavailable(ProviderFailed):
+    """Status 503: the provider knows that it is down."""
 
 
 class ProviderBusy(ProviderProblem):

@@ -9,14 +9,19 @@ from msgspec import Struct
 
 from bookstrack.clock import Clock
 from bookstrack.errors import BooksTrackError, StorageUnavailable
+from bookstrack.model.isbn import Isbn
 from bookstrack.model.naming import camel_name
 from bookstrack.model.provider_names import breaker_name
+from bookstrack.model.query import AuthorFactsQuery, IsbnQuery, Person
+from bookstrack.providers.base import Budget, Provider
 from bookstrack.storage.database.migrate import pending
 from bookstrack.storage.database.probe import probe
 from bookstrack.storage.urls import Storage
 from bookstrack.upstream.client import Channel
 
 _PATIENCE_S = 1.0
+_PROVIDER_PATIENCE_S = 12.0
+_KNOWN = Isbn.parse("9780261103344")
 
 
 class Check(Struct, frozen=True, kw_only=True, omit_defaults=True, rename=camel_name):
@@ -84,3 +89,16 @@ class Health:
         except BooksTrackError as problem:
             return Check(ok=False, problem=problem.message)
         return Check(ok=True, latency_ms=int((self._clock.monotonic() - started) * 1000))
+
+
+async def try_provider(provider: Provider, clock: Clock) -> Check:
+    """Ask a provider a question that it must be able to answer; one real call."""
+    facts = AuthorFactsQuery in provider.answers
+    person = Person("Ursula K. Le Guin")
+    query = AuthorFactsQuery(people=(person,)) if facts else IsbnQuery(_KNOWN)
+    started = clock.monotonic()
+    try:
+        await provider.ask(query, within=Budget(deadline=started + _PROVIDER_PATIENCE_S))
+    except BooksTrackError as problem:
+        return Check(ok=False, problem=f"{problem.message} ({problem.code})")
+    return Check(ok=True, latency_ms=int((clock.monotonic() - started) * 1000))

@@ -1,0 +1,1 @@
+"""Tiers over the stores: memory, shared, cold; and how long what is kept."""

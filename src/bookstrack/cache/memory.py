@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sized
 from cachebox import LRUCache
 from msgspec import Struct
 
+from bookstrack.model.answer import Caution
 from bookstrack.model.enums import CacheSource
 
 
@@ -14,6 +15,7 @@ class Facts(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What headers and metadata say of an answer, kept beside its bytes.
 
     ``provider`` is the wire name (``google-books``, ``orchestrated:google+isbndb``, ``none``).
+    ``cautions`` say which sources the answer lacks, also when it comes from a cache.
     """
 
     provider: str = "none"
@@ -21,6 +23,7 @@ class Facts(Struct, frozen=True, kw_only=True, omit_defaults=True):
     completeness: int = 0
     found: bool = True
     asked: tuple[str, ...] = ()
+    cautions: tuple[Caution, ...] = ()
 
 
 class Entry:

@@ -62,9 +62,9 @@ class Lifetimes(Struct, frozen=True):
             seconds = min(seconds, self.settings.hot_ttl_s)
         return max(1, int(min(seconds, _LONGEST_S)))
 
-    def refill(self, kind: Kind, quality: float) -> int:
+    def refill(self, kind: Kind, quality: float, *, complete: bool = True) -> int:
         """Return the shared-tier lifetime of an answer read from our own database."""
-        return min(self.settings.book_s, self.shared(kind, quality))
+        return min(self.settings.book_s, self.shared(kind, quality, complete=complete))
 
     def row(self, kind: Kind, quality: float) -> int:
         """Return how old a database row may be and still end a search."""

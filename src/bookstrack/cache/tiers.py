@@ -71,7 +71,6 @@ class Fresh(Struct, frozen=True, kw_only=True):
     source: CacheSource
     ttl: int
     quality: float = 0.0
-    cautions: tuple[Caution, ...] = ()
     cached_at: float | None = None
 
 
@@ -136,7 +135,7 @@ class TieredCache:
         if entry is not None and now < entry.fresh_until:
             self._tiers[CacheSource.EDGE].inc()
             self._fresh_hits.inc()
-            return Hit(key=key, entry=entry, source=CacheSource.EDGE)
+            return _hit(key, entry, CacheSource.EDGE)
         if entry is not None or not self._shared.reads_inline:
             return None
         return self._peek_shared(key)
@@ -151,7 +150,7 @@ class TieredCache:
         if entry is None:
             return None
         self._remember(key, entry)
-        return self._counted(Hit(key=key, entry=entry, source=CacheSource.KV))
+        return self._counted(_hit(key, entry, CacheSource.KV))
 
     async def fetch(self, key: str, load: Loader) -> Hit:
         """Return the answer of a key: from the fastest tier that has it, else from ``load``.
@@ -166,7 +165,7 @@ class TieredCache:
         if entry is not None and self._clock.time() < entry.stale_until:
             self._metrics.cache_events.labels("edge_hit_stale").inc()
             self._refresh(key, load)
-            return self._counted(Hit(key=key, entry=entry, source=CacheSource.EDGE, stale=True))
+            return self._counted(_hit(key, entry, CacheSource.EDGE, stale=True))
         hit, joined = await self._flights.join(key, lambda: self._below_memory(key, load))
         if joined:
             self._metrics.cache_events.labels("coalesced").inc()
@@ -199,7 +198,7 @@ class TieredCache:
                 event = "kv_hit" if name == key else "negative_hit"
                 self._metrics.cache_events.labels(event).inc()
                 self._remember(key, entry)
-                return Hit(key=key, entry=entry, source=CacheSource.KV)
+                return _hit(key, entry, CacheSource.KV)
         return None
 
     async def _from_cold(self, key: str) -> Hit | None:
@@ -216,7 +215,7 @@ class TieredCache:
         if entry is None:
             return None
         entry.ttl = entry.age(self._clock.time()) + self._settings.cold_ttl_s
-        hit = Hit(key=key, entry=entry, source=CacheSource.COLD)
+        hit = _hit(key, entry, CacheSource.COLD)
         self._metrics.cold_rehydrations.inc()
         await self._keep(hit)
         return hit
@@ -230,7 +229,7 @@ class TieredCache:
             quality=fresh.quality,
             origin=fresh.source,
         )
-        return Hit(key=key, entry=entry, source=fresh.source, cautions=fresh.cautions)
+        return _hit(key, entry, fresh.source)
 
     async def _keep(self, hit: Hit) -> None:
         entry = hit.entry
@@ -279,6 +278,10 @@ class TieredCache:
             task.cancel()
         await asyncio.gather(*self._refreshing, return_exceptions=True)
         await self._flights.close()
+
+
+def _hit(key: str, entry: Entry, source: CacheSource, *, stale: bool = False) -> Hit:
+    return Hit(key=key, entry=entry, source=source, stale=stale, cautions=entry.facts.cautions)
 
 
 def _negative(key: str) -> str:

@@ -1,0 +1,1 @@
+"""What we know about books and how we find out."""

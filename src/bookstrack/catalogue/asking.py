@@ -20,9 +20,12 @@ from bookstrack.errors import (
     ProviderProblem,
     ProviderRefused,
     ProviderTimeout,
+    ProviderUnavailable,
     QuotaExhausted,
+    StorageUnavailable,
 )
 from bookstrack.model.answer import Caution
+from bookstrack.model.provider_names import breaker_name
 from bookstrack.model.query import Query
 from bookstrack.model.record import BookRecord, Findings, ProviderId
 from bookstrack.providers.base import Budget, Provider
@@ -61,36 +64,59 @@ class Heard(Struct, frozen=True, kw_only=True):
     def raise_if_unanswered(self) -> None:
         """Raise where every source failed; "nothing found" from one of them is an answer.
 
+        Our own tables know little: that they have nothing is no answer where others failed.
+
         Raises:
             ProviderProblem: the one that tells the caller most.
+            StorageUnavailable: only our own tables were to be asked, and they cannot be read.
         """
+        own = ProviderId.CATALOG
+        outside = [problem for problem in self.problems if problem.provider != own]
+        if outside and all(name is own for name, _ in self.findings):
+            raise verdict(outside)
         if self.problems and not self.findings:
-            raise verdict(self.problems)
+            raise StorageUnavailable(self.problems[0].message)
+
+
+_RESTING = (ProviderBusy, QuotaExhausted, CircuitOpen, ProviderUnavailable)
+_REST_S = 60.0
 
 
 def verdict(problems: Sequence[ProviderProblem]) -> ProviderProblem:
-    """Return the problem to report when nobody answered (http-api §4)."""
-    shortest = min((p.retry_after for p in problems if p.retry_after), default=None)
-    if all(isinstance(problem, ProviderTimeout) for problem in problems):
-        return ProviderTimeout(problems[0].provider, "No provider answered in time")
-    if all(isinstance(problem, CircuitOpen) for problem in problems):
-        first = min(problems, key=lambda problem: problem.retry_after or 0)
-        return CircuitOpen(first.provider, first.message, retry_after=first.retry_after)
-    names = sorted({str(problem.provider) for problem in problems})
-    details = {"providers": names}
-    resting = (ProviderBusy, QuotaExhausted, CircuitOpen)
-    if all(isinstance(problem, resting) for problem in problems):
+    """Return the problem to report when nobody answered (http-api §4).
+
+    A provider that has refused our key is as good as absent while there are others.
+    """
+    usable = [problem for problem in problems if not _key_refused(problem)] or list(problems)
+    first = min(usable, key=_wait)
+    if len(usable) == 1 or all(isinstance(problem, CircuitOpen) for problem in usable):
+        return first
+    waits = [problem.retry_after for problem in usable if problem.retry_after]
+    details = {"providers": sorted({breaker_name(problem.provider) for problem in usable})}
+    if all(isinstance(problem, ProviderTimeout) for problem in usable):
+        return ProviderTimeout(first.provider, "No provider answered in time", details=details)
+    if all(isinstance(problem, _RESTING) for problem in usable):
         return ProviderBusy(
-            problems[0].provider,
+            first.provider,
             "Every provider asks us to wait",
             details=details,
-            retry_after=shortest or 60,
+            retry_after=min(waits, default=_REST_S),
         )
-    if all(isinstance(problem, ProviderRefused) for problem in problems):
-        first = problems[0]
-        assert isinstance(first, ProviderRefused)  # noqa: S101 narrows the type
+    if all(isinstance(problem, ProviderRefused) for problem in usable):
         return first
-    return ProviderFailed(problems[0].provider, "Every provider failed", details=details)
+    return ProviderFailed(
+        first.provider,
+        "Every provider failed",
+        details=details,
+    )
+
+
+def _key_refused(problem: ProviderProblem) -> bool:
+    return isinstance(problem, ProviderRefused) and problem.reason == "auth"
+
+
+def _wait(problem: ProviderProblem) -> float:
+    return problem.retry_after or 0.0
 
 
 class Questioner:
@@ -126,7 +152,7 @@ class Questioner:
                 break
             if waiting and not any(task.done() for task in running):
                 self._start(waiting.pop(0), query, within, started)
-        return _heard(started)
+        return _heard(started, enough)
 
     async def together(
         self, providers: Sequence[Provider], query: Query, *, within: Budget
@@ -182,12 +208,16 @@ def _said(task: asyncio.Task[Findings], enough: Enough) -> bool:
     return task.done() and task.exception() is None and enough(task.result())
 
 
-def _heard(started: dict[asyncio.Task[Findings], ProviderId]) -> Heard:
+def _heard(
+    started: dict[asyncio.Task[Findings], ProviderId], enough: Enough = lambda _: False
+) -> Heard:
+    """Collect what was said; who was asked only in case, and is not needed, is not missing."""
     findings: list[tuple[ProviderId, Findings]] = []
     problems: list[ProviderProblem] = []
     for task, name in started.items():
         if not task.done():
-            problems.append(ProviderTimeout(name, "No answer yet"))
+            if not any(enough(found) for _, found in findings):
+                problems.append(ProviderTimeout(name, "No answer yet"))
             continue
         problem = task.exception()
         if problem is None:

@@ -189,14 +189,14 @@ class Finder:
         """Wait for late facts and put the completed answer where the first one stands."""
         assert done.late is not None  # noqa: S101 narrows the type
         records = with_facts(done.records, await done.late)
-        if records == done.records:
+        if records == done.records and not _lacks_facts(fresh):
             return
         data = assemble(records, query=question.words, total=total, isbn=question.isbn)
         await self._replace(question.key, self.encode_like(question, fresh, data))
 
     def encode_like(self, question: Question, fresh: Fresh, data: SearchData) -> Fresh:
         """Encode a better answer to the same question: its author facts are complete now."""
-        missing = [c for c in fresh.cautions if c.provider != ProviderId.WIKIDATA]
+        missing = [c for c in fresh.facts.cautions if c.provider != ProviderId.WIKIDATA]
         return self.encode(
             question, data, provider=fresh.facts.provider, source=fresh.source, cautions=missing
         )
@@ -215,7 +215,7 @@ class Finder:
         books = _books(data)
         quality = data_quality(books)
         if source is CacheSource.DB:
-            ttl = self._lifetimes.refill(question.kind, quality)
+            ttl = self._lifetimes.refill(question.kind, quality, complete=not cautions)
         else:
             ttl = self._lifetimes.shared(question.kind, quality, complete=not cautions)
         facts = Facts(
@@ -223,27 +223,21 @@ class Finder:
             image_quality=image_quality(books),
             completeness=completeness(books),
             asked=tuple(name.value for name in asked),
-        )
-        return Fresh(
-            body=_encode(data),
-            facts=facts,
-            source=source,
-            ttl=ttl,
-            quality=quality,
             cautions=tuple(cautions),
         )
+        return Fresh(body=_encode(data), facts=facts, source=source, ttl=ttl, quality=quality)
 
     def nothing(self, question: Question, heard: Heard) -> Fresh:
         """Encode a miss; it is kept only where every source that was asked answered."""
         empty: SearchData | AuthorData = SearchData(query=question.words)
         if question.kind is Kind.AUTHOR:
             empty = AuthorData(query=question.words)
+        asked = tuple(name.value for name in heard.asked)
         return Fresh(
             body=_encode(empty),
-            facts=Facts(found=False, asked=tuple(name.value for name in heard.asked)),
+            facts=Facts(found=False, asked=asked, cautions=heard.cautions()),
             source=CacheSource.NONE,
             ttl=self._lifetimes.settings.negative_s if heard.complete else 0,
-            cautions=heard.cautions(),
         )
 
     async def author(self, question: Question, heard: Heard) -> Fresh:
@@ -264,6 +258,10 @@ class Finder:
             cautions=(*heard.cautions(), *done.cautions),
             asked=heard.asked,
         )
+
+
+def _lacks_facts(fresh: Fresh) -> bool:
+    return any(caution.provider == ProviderId.WIKIDATA for caution in fresh.facts.cautions)
 
 
 def _has_cover(findings: Findings) -> bool:

@@ -12,7 +12,7 @@ def migrate() -> int:
     """Apply pending migrations; safe to run again and from several machines at once."""
     from bookstrack.assembly import migrate_database
 
-    url = database_url(read_settings().settings)
+    url = database_url(read_settings())
     changed = migrate_database(url)
     print("The database is up to date." if not changed else "Migrations applied.")
     return 0

@@ -14,17 +14,13 @@ from rich.console import Console
 
 from bookstrack.assembly import Assembly, open_assembly
 from bookstrack.cli.database import database_url
-from bookstrack.errors import BooksTrackError, ConfigurationProblem, ProviderProblem
-from bookstrack.model.isbn import Isbn
+from bookstrack.errors import BooksTrackError, ConfigurationProblem
+from bookstrack.health import try_provider
 from bookstrack.model.provider_names import breaker_name
-from bookstrack.model.query import AuthorFactsQuery, IsbnQuery, Person
-from bookstrack.providers.base import Budget, Provider
 from bookstrack.settings import Settings
 from bookstrack.settings_loading import Loaded, load_settings
 from bookstrack.telemetry.logging import configure_logging
 
-_KNOWN = "9780261103344"
-_PATIENCE_S = 12.0
 _SHARED = ("database_url", "kv_url", "object_store", "data_dir")
 
 
@@ -152,22 +148,8 @@ async def _providers(found: _Findings, parts: Assembly) -> None:
     for name in roster.names:
         provider = roster.get(name)
         assert provider is not None, name  # noqa: S101 the roster named it
-        await _provider(found, parts, provider)
-
-
-async def _provider(found: _Findings, parts: Assembly, provider: Provider) -> None:
-    name = breaker_name(provider.name)
-    within = Budget(deadline=parts.clock.monotonic() + _PATIENCE_S)
-    facts = AuthorFactsQuery in provider.answers
-    query = (
-        AuthorFactsQuery(people=(Person("Ursula K. Le Guin"),))
-        if facts
-        else IsbnQuery(Isbn.parse(_KNOWN))
-    )
-    started = parts.clock.monotonic()
-    try:
-        await provider.ask(query, within=within)
-    except ProviderProblem as problem:
-        found.bad(f"{name}: {problem.message} ({problem.code})")
-    else:
-        found.good(f"{name} answers in {(parts.clock.monotonic() - started) * 1000:.0f} ms")
+        check = await try_provider(provider, parts.clock)
+        if check.ok:
+            found.good(f"{breaker_name(name)} answers in {check.latency_ms} ms")
+        else:
+            found.bad(f"{breaker_name(name)}: {check.problem}")

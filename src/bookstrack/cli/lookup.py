@@ -32,7 +32,7 @@ def lookup(
     text = " ".join(question).strip()
     if len(text) < 2 or not 1 <= limit <= 100:
         raise InvalidQuery("lookup needs an ISBN or at least two letters, and a limit of 1 to 100")
-    settings = read_settings().settings
+    settings = read_settings()
     quiet = replace(settings.telemetry, log_level="ERROR")
     configure_logging(quiet)
     hit = asyncio.run(_answer(settings, text, limit))

@@ -3,47 +3,97 @@
 from __future__ import annotations
 
 import socket
+import sys
 from typing import Annotated
 
 from cyclopts import Parameter
 from msgspec.structs import replace
 
+from bookstrack.cli.database import database_url
 from bookstrack.cli.surroundings import read_settings
-from bookstrack.errors import ConfigurationProblem
+from bookstrack.errors import ConfigurationProblem, StorageUnavailable
+from bookstrack.settings import ServerSettings, Settings
 from bookstrack.telemetry.logging import configure_logging
+from bookstrack.web.listening import open_socket
 
 
 def serve(
     *,
-    host: Annotated[str | None, Parameter(help="Listen address.")] = None,
-    port: Annotated[int | None, Parameter(help="Listen port.")] = None,
-    workers: Annotated[int | None, Parameter(help="Server processes.")] = None,
+    host: Annotated[str | None, Parameter(help="Listen address (BOOKSTRACK_HOST).")] = None,
+    port: Annotated[int | None, Parameter(help="Listen port, 0 = any (BOOKSTRACK_PORT).")] = None,
+    workers: Annotated[int | None, Parameter(help="Server processes (BOOKSTRACK_WORKERS).")] = None,
     listener: Annotated[int | None, Parameter(show=False)] = None,
 ) -> int:
     """Run the HTTP server until SIGTERM or Ctrl-C.
+
+    Everything is set by BOOKSTRACK_ variables or in the file that BOOKSTRACK_CONFIG names; the
+    options here win over both. The first signal lets running requests finish within
+    BOOKSTRACK_SHUTDOWN_GRACE_S seconds, a second one ends the server at once.
 
     Parameters
     ----------
     listener
         Descriptor of a listening socket that a supervising process hands down.
     """
-    settings = read_settings().settings
-    given = {"host": host, "port": port, "workers": workers}
-    server = replace(
-        settings.server, **{key: value for key, value in given.items() if value is not None}
+    settings = read_settings(warn=listener is None)
+    settings = replace(
+        settings, server=_server(settings.server, host=host, port=port, workers=workers)
     )
-    if not (1 <= server.workers <= 256 and 0 <= server.port <= 65_535):
-        raise ConfigurationProblem("serve", "port or number of workers is out of range")
-    settings = replace(settings, server=server)
     configure_logging(settings.telemetry)
-    from bookstrack.web.server import open_socket, run
+    if listener is not None:
+        _run(settings, socket.socket(fileno=listener), supervised=True)
+        return 0
+    server = settings.server
+    bound = open_socket(server.host, server.port)
+    if server.workers == 1:
+        _run(settings, bound, supervised=False)
+        return 0
     from bookstrack.web.supervisor import supervise
 
-    if listener is not None:
-        run(settings, socket.socket(fileno=listener))
-        return 0
-    bound = open_socket(server.host, server.port)
-    if server.workers > 1:
-        return supervise(bound, server.workers, grace_s=server.shutdown_grace_s)
-    run(settings, bound)
-    return 0
+    worker = [sys.executable, "-P", "-m", "bookstrack", "serve", "--workers", str(server.workers)]
+    return supervise(
+        bound,
+        server.workers,
+        command=[*worker, "--listener"],
+        grace_s=server.shutdown_grace_s,
+    )
+
+
+def _server(
+    settings: ServerSettings, *, host: str | None, port: int | None, workers: int | None
+) -> ServerSettings:
+    given = {"host": host, "port": port, "workers": workers}
+    server = replace(settings, **{key: value for key, value in given.items() if value is not None})
+    if not 0 <= server.port <= 65_535:
+        raise ConfigurationProblem("--port", "must be between 0 and 65535")
+    if not 1 <= server.workers <= 256:
+        raise ConfigurationProblem("--workers", "must be between 1 and 256")
+    return server
+
+
+def _run(settings: Settings, listener: socket.socket, *, supervised: bool) -> None:
+    from bookstrack.web.server import run  # loads everything; the supervisor does without
+
+    _refuse_unmigrated(settings)
+    run(settings, listener, supervised=supervised)
+
+
+def _refuse_unmigrated(settings: Settings) -> None:
+    """Stop where migrations are the operator's step and have not been made.
+
+    A database that cannot be reached is no reason: it is used as soon as it is there.
+    """
+    url = database_url(settings)
+    if url.startswith("sqlite"):
+        return
+    from bookstrack.storage.database.migrate import pending
+
+    try:
+        missing = pending(url)
+    except StorageUnavailable:
+        return
+    if missing:
+        raise ConfigurationProblem(
+            "BOOKSTRACK_DATABASE_URL",
+            "migrations are pending: run `bookstrack migrate` first",
+        )

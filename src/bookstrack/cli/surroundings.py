@@ -5,16 +5,18 @@ from __future__ import annotations
 import os
 import sys
 
-from bookstrack.settings_loading import Loaded, load_settings
+from bookstrack.settings import Settings
+from bookstrack.settings_loading import load_settings
 
 
-def read_settings() -> Loaded:
+def read_settings(*, warn: bool = True) -> Settings:
     """Read the settings; warnings go to standard error.
 
     Raises:
         ConfigurationProblem: a value cannot be used.
     """
     loaded = load_settings(os.environ)
-    for warning in loaded.warnings:
-        print(f"bookstrack: {warning}", file=sys.stderr)
-    return loaded
+    if warn:
+        for warning in loaded.warnings:
+            print(f"bookstrack: {warning}", file=sys.stderr)
+    return loaded.settings

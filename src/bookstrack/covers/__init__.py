@@ -1,0 +1,1 @@
+"""Cover images: fetched, checked, scaled and kept."""

@@ -44,6 +44,12 @@ def breaker_name(provider: str) -> str:
     return _BREAKER.get(ProviderId(provider), provider) if provider in _IDS else provider
 
 
+def dto_names(asked: Sequence[str]) -> list[str]:
+    """Return the providers asked, by the spelling inside DTOs, each once."""
+    known = [_DTO[ProviderId(name)].value for name in asked if name in _DTO]
+    return list(dict.fromkeys(known))
+
+
 def answer_name(providers: Sequence[ProviderId]) -> str:
     """Return ``metadata.provider`` of an answer made of these sources' records."""
     distinct = tuple(dict.fromkeys(providers))
@@ -53,6 +59,18 @@ def answer_name(providers: Sequence[ProviderId]) -> str:
         dto = dto_provider(distinct[0])
         return dto.value if dto else "database"
     return "orchestrated:" + "+".join(provider.value for provider in distinct)
+
+
+def joined_names(names: Sequence[str]) -> str:
+    """Return one ``metadata.provider`` for several answers that have one each."""
+    parts = [part for name in names for part in name.removeprefix("orchestrated:").split("+")]
+    return answer_name([_provider(part) for part in parts if part != "none"])
+
+
+def _provider(name: str) -> ProviderId:
+    if name == "database":
+        return ProviderId.CATALOG
+    return _PREFERRED.get(name) or ProviderId(name)
 
 
 def c3_source(provider: str, *, cached: bool) -> str:

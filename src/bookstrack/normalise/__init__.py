@@ -1,0 +1,1 @@
+"""Pure functions that bring texts of many sources into one form."""

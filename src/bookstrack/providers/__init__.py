@@ -1,0 +1,1 @@
+"""Outside sources of book facts; none knows another."""

@@ -1,0 +1,1 @@
+"""The sample catalogue that a new installation may begin with."""

@@ -1,0 +1,1 @@
+"""Outgoing HTTP: pace, time limits, retries, breakers, quotas, and what may be fetched at all."""

@@ -14,6 +14,7 @@ from bookstrack.errors import (
     ProviderFailed,
     ProviderProblem,
     ProviderRefused,
+    ProviderUnavailable,
 )
 from bookstrack.upstream.retry import told_wait, worth_retrying
 
@@ -87,6 +88,8 @@ def _by_status(reply: Reply, about: str, provider: str) -> ProviderProblem:
         return ProviderBusy(provider, text)
     if 400 <= reply.status < 500:
         return ProviderRefused(provider, text, reason="bad_query")
+    if reply.status == 503:
+        return ProviderUnavailable(provider, text)
     return ProviderFailed(provider, text)
 
 

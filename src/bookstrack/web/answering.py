@@ -46,10 +46,21 @@ class Answering:
     async def send(
         self, exchange: Exchange, status: int, headers: Headers, body: bytes, send: Send
     ) -> None:
-        """Send a whole answer."""
+        """Send a whole answer, compressed where that is worth it."""
         sender = Sender(self, exchange, send)
         await sender({"type": "http.response.start", "status": status, "headers": headers})
         await sender({"type": "http.response.body", "body": body})
+
+    async def send_ready(
+        self, exchange: Exchange, headers: Headers, body: bytes, send: Send
+    ) -> None:
+        """Send a 200 whose body is encoded for this caller already."""
+        exchange.status = 200
+        headers.append((b"content-length", b"%d" % len(body)))
+        headers = self.complete(exchange, headers)
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        body = b"" if exchange.method == "HEAD" else body
+        await send({"type": "http.response.body", "body": body, "more_body": False})
 
     def wrap(self, exchange: Exchange, send: Send) -> Sender:
         """Return the send function for the framework."""

@@ -62,6 +62,7 @@ class Application:
             exception_handlers={Exception: self._failed},
             openapi_config=CONFIG,
             request_max_body_size=None,
+            logging_config=None,  # telemetry/logging.py has set it up for the whole process
             debug=False,
         )
 

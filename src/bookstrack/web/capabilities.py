@@ -5,83 +5,200 @@ A feature is announced when it is there: what later versions bring is ``false`` 
 
 from __future__ import annotations
 
-from typing import Any
+from msgspec import Struct
 
 from bookstrack.limits.rules import RateClass, Rates
+from bookstrack.model.naming import camel_name
 from bookstrack.settings import Settings
 
-_VERSION = "3.3.0"
+CONTRACT_VERSION = "3.3.0"
+_API_VERSION = "3.3"
 _BREAKERS = ("google-books", "open-library", "isbndb")
 _BATCH_PHOTOS = 5
 _CSV_ROWS = 10_000
 
 
-def capabilities(settings: Settings, now: str) -> tuple[dict[str, Any], dict[str, Any]]:
+class FeatureFlags(Struct, frozen=True, kw_only=True):
+    """The switches that the shipping app reads."""
+
+    semantic_search: bool
+    similar_books: bool
+    weekly_recommendations: bool
+    sse_streaming: bool
+    batch_enrichment: bool
+    csv_import: bool
+
+
+class Limits(Struct, frozen=True, kw_only=True):
+    """How much and how often; ``rpm`` is requests per window of the class."""
+
+    semantic_search_rpm: int
+    text_search_rpm: int
+    csv_max_rows: int
+    batch_max_photos: int
+
+
+class Infrastructure(Struct, frozen=True, kw_only=True):
+    """What the server has to work with, under the names of the first backend."""
+
+    vectorize_available: bool
+    workers_ai_available: bool
+    d1_available: bool
+
+
+class TopLevel(Struct, frozen=True, kw_only=True):
+    """The flat top-level keys that the shipping app decodes."""
+
+    version: str
+    features: FeatureFlags
+    limits: Limits
+    infrastructure: Infrastructure
+
+
+class Switched(Struct, frozen=True, kw_only=True):
+    """A feature that is on or off."""
+
+    enabled: bool
+
+
+class Supported(Struct, frozen=True, kw_only=True):
+    """A feature that is there or not."""
+
+    supported: bool
+
+
+class BreakerFeature(Struct, frozen=True, kw_only=True):
+    """Circuit breakers, and the providers that have one."""
+
+    enabled: bool
+    providers: tuple[str, ...]
+
+
+class BarcodeFeature(Struct, frozen=True, kw_only=True):
+    """Single enrichment; ``rate_limit`` is written ``5/60s``."""
+
+    supported: bool
+    endpoint: str
+    providers: tuple[str, ...]
+    rate_limit: str
+
+
+class SearchRates(Struct, frozen=True, kw_only=True):
+    """Requests per window by mode."""
+
+    text: int
+
+
+class SearchFeature(Struct, frozen=True, kw_only=True):
+    """Search by words."""
+
+    supported: bool
+    endpoint: str
+    modes: tuple[str, ...]
+    semantic_enabled: bool
+    rate_limits: SearchRates
+
+
+class SocketFeature(Struct, frozen=True, kw_only=True):
+    """The WebSocket of jobs."""
+
+    supported: bool
+    deprecated: bool
+
+
+class Features(Struct, frozen=True, kw_only=True):
+    """The features of contract v3, one object each."""
+
+    semantic_search: Switched
+    circuit_breaker: BreakerFeature
+    barcode_enrichment: BarcodeFeature
+    csv_import: Supported
+    search: SearchFeature
+    recommendations: Supported
+    websocket: SocketFeature
+    bookshelf_scan: Supported
+
+
+class Capabilities(Struct, frozen=True, kw_only=True):
+    """The ``data`` of contract v3."""
+
+    version: str
+    api_version: str
+    server_time: str
+    features: Features
+    limits: Limits
+    infrastructure: Infrastructure
+
+
+class FacadeEndpoints(Struct, frozen=True, kw_only=True):
+    """The paths of the web client."""
+
+    search: str
+    book: str
+    enrich: str
+
+
+class FacadeCapabilities(Struct, frozen=True, kw_only=True, rename=camel_name):
+    """What the web client asks for; ``rate_limits`` are requests per window by class."""
+
+    version: str
+    features: tuple[str, ...]
+    rate_limits: dict[str, int]
+    endpoints: FacadeEndpoints
+
+
+def capabilities(settings: Settings, now: str) -> tuple[TopLevel, Capabilities]:
     """Return the flat top-level keys of the app and the ``data`` of contract v3."""
     rates = Rates(settings.limits)
-    limits = {
-        "semantic_search_rpm": rates.of(RateClass.SEMANTIC, authenticated=False).count,
-        "text_search_rpm": rates.of(RateClass.SEARCH, authenticated=False).count,
-        "csv_max_rows": _CSV_ROWS,
-        "batch_max_photos": _BATCH_PHOTOS,
-    }
-    infrastructure = {
-        "vectorize_available": False,
-        "workers_ai_available": False,
-        "d1_available": True,
-    }
-    flags = dict.fromkeys(
-        (
-            "semantic_search",
-            "similar_books",
-            "weekly_recommendations",
-            "sse_streaming",
-            "batch_enrichment",
-            "csv_import",
-        ),
-        False,
+    limits = Limits(
+        semantic_search_rpm=rates.of(RateClass.SEMANTIC, authenticated=False).count,
+        text_search_rpm=rates.of(RateClass.SEARCH, authenticated=False).count,
+        csv_max_rows=_CSV_ROWS,
+        batch_max_photos=_BATCH_PHOTOS,
     )
-    top = {
-        "version": _VERSION,
-        "features": flags,
-        "limits": limits,
-        "infrastructure": infrastructure,
-    }
-    data = {
-        "version": _VERSION,
-        "api_version": "3.3",
-        "server_time": now,
-        "features": _features(settings, rates),
-        "limits": limits,
-        "infrastructure": infrastructure,
-    }
+    infrastructure = Infrastructure(
+        vectorize_available=False, workers_ai_available=False, d1_available=True
+    )
+    flags = FeatureFlags(**dict.fromkeys(FeatureFlags.__struct_fields__, False))
+    top = TopLevel(
+        version=CONTRACT_VERSION, features=flags, limits=limits, infrastructure=infrastructure
+    )
+    data = Capabilities(
+        version=CONTRACT_VERSION,
+        api_version=_API_VERSION,
+        server_time=now,
+        features=_features(settings, rates),
+        limits=limits,
+        infrastructure=infrastructure,
+    )
     return top, data
 
 
-def _features(settings: Settings, rates: Rates) -> dict[str, Any]:
+def _features(settings: Settings, rates: Rates) -> Features:
     single = rates.of(RateClass.ENRICH_SINGLE, authenticated=False)
     search = rates.of(RateClass.SEARCH, authenticated=False)
-    return {
-        "semantic_search": {"enabled": False},
-        "circuit_breaker": {"enabled": True, "providers": list(_BREAKERS)},
-        "barcode_enrichment": {
-            "supported": True,
-            "endpoint": "/api/v2/books/enrich",
-            "providers": list(providers_in_use(settings)),
-            "rate_limit": f"{single.count}/{single.seconds}s",
-        },
-        "csv_import": {"supported": False},
-        "search": {
-            "supported": True,
-            "endpoint": "/api/v2/search",
-            "modes": ["text"],
-            "semantic_enabled": False,
-            "rate_limits": {"text": search.count},
-        },
-        "recommendations": {"supported": False},
-        "websocket": {"supported": False, "deprecated": False},
-        "bookshelf_scan": {"supported": False},
-    }
+    absent = Supported(supported=False)
+    return Features(
+        semantic_search=Switched(enabled=False),
+        circuit_breaker=BreakerFeature(enabled=True, providers=_BREAKERS),
+        barcode_enrichment=BarcodeFeature(
+            supported=True,
+            endpoint="/api/v2/books/enrich",
+            providers=providers_in_use(settings),
+            rate_limit=f"{single.count}/{single.seconds}s",
+        ),
+        csv_import=absent,
+        search=SearchFeature(
+            supported=True,
+            endpoint="/api/v2/search",
+            modes=("text",),
+            semantic_enabled=False,
+            rate_limits=SearchRates(text=search.count),
+        ),
+        recommendations=absent,
+        websocket=SocketFeature(supported=False, deprecated=False),
+        bookshelf_scan=absent,
+    )
 
 
 def providers_in_use(settings: Settings) -> tuple[str, ...]:
@@ -100,17 +217,15 @@ def providers_in_use(settings: Settings) -> tuple[str, ...]:
     )
 
 
-def facade_capabilities(settings: Settings) -> dict[str, Any]:
+def facade_capabilities(settings: Settings) -> FacadeCapabilities:
     """Return what the web client asks for."""
     rates = Rates(settings.limits)
     classes = (RateClass.SEARCH, RateClass.BATCH, RateClass.IMAGES)
-    return {
-        "version": _VERSION,
-        "features": ["search", "enrichment", "images"],
-        "rateLimits": {name.value: rates.of(name, authenticated=False).count for name in classes},
-        "endpoints": {
-            "search": "/v3/books/search",
-            "book": "/v3/books/{isbn}",
-            "enrich": "/v3/books/enrich",
-        },
-    }
+    return FacadeCapabilities(
+        version=CONTRACT_VERSION,
+        features=("search", "enrichment", "images"),
+        rate_limits={c.value: rates.of(c, authenticated=False).count for c in classes},
+        endpoints=FacadeEndpoints(
+            search="/v3/books/search", book="/v3/books/{isbn}", enrich="/v3/books/enrich"
+        ),
+    )

@@ -20,6 +20,7 @@ class Shape(StrEnum):
     ENVELOPED = "enveloped"
     MIRRORED = "mirrored"
     BARE = "bare"
+    RAW = "raw"
 
 
 class RouteFacts(Struct, frozen=True, kw_only=True):
@@ -36,12 +37,8 @@ class RouteFacts(Struct, frozen=True, kw_only=True):
 
     @property
     def allow(self) -> str:
-        """Return the value of the ``Allow`` header."""
-        return ", ".join(sorted(self.methods | {"OPTIONS"} | _head(self.methods)))
-
-
-def _head(methods: frozenset[str]) -> frozenset[str]:
-    return frozenset({"HEAD"}) if "GET" in methods else frozenset()
+        """Return the ``Allow`` header; HEAD goes with GET and OPTIONS with every path."""
+        return ", ".join(sorted(self.methods))
 
 
 def route_options(
@@ -97,13 +94,14 @@ def route_map(app: Litestar) -> RouteMap:
         if not isinstance(route, HTTPRoute):
             continue
         for handler in route.route_handlers:
-            options: Mapping[str, Any] = handler.opt.get("facts", {})
-            methods = frozenset(str(m) for m in handler.http_methods) - {"OPTIONS"}
+            options: Mapping[str, Any] | None = handler.opt.get("facts")
+            if options is None:  # the framework's own: OPTIONS, its pages of the OpenAPI document
+                continue
+            methods = frozenset(str(m) for m in handler.http_methods)
             template = re.sub(r"\{(\w+)[^}]*\}", r"{\1}", route.path_format)
             before = found.get(template)
             methods |= before.methods if before else frozenset()
-            if methods:
-                found[template] = RouteFacts(template=template, methods=methods, **options)
+            found[template] = RouteFacts(template=template, methods=methods, **options)
     return RouteMap(found.values())
 
 

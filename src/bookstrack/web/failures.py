@@ -9,6 +9,7 @@ import structlog
 from litestar.exceptions import HTTPException
 
 from bookstrack import errors
+from bookstrack.model.answer import Caution
 from bookstrack.model.provider_names import breaker_name
 from bookstrack.web.envelope import Envelope, ErrorBody, metadata_of, without_nulls
 from bookstrack.web.exchange import Exchange, Headers
@@ -33,6 +34,7 @@ _STATUS: dict[type[errors.BooksTrackError], int] = {
     errors.RequestProblem: 400,
     errors.CircuitOpen: 503,
     errors.ProviderTimeout: 504,
+    errors.ProviderUnavailable: 503,
     errors.ProviderBusy: 503,
     errors.QuotaExhausted: 503,
     errors.ProviderProblem: 502,
@@ -43,7 +45,7 @@ _STATUS: dict[type[errors.BooksTrackError], int] = {
     errors.ConfigurationProblem: 500,
     errors.BooksTrackError: 500,
 }
-_C3_NAMES = {
+C3_NAMES = {
     **dict.fromkeys(
         (
             "MISSING_PARAMETER",
@@ -66,7 +68,10 @@ _C3_NAMES = {
     "PROVIDER_TIMEOUT": "NETWORK_ERROR",
 }
 _PAUSE_S = 5
-_DEFAULT_PAUSES = {"SERVICE_UNAVAILABLE": _PAUSE_S, "REQUEST_IN_PROGRESS": 1}
+_DEFAULT_PAUSES = {
+    **dict.fromkeys(("SERVICE_UNAVAILABLE", "PROVIDER_ERROR", "PROVIDER_TIMEOUT"), _PAUSE_S),
+    "REQUEST_IN_PROGRESS": 1,
+}
 
 
 class Rendered:
@@ -115,14 +120,21 @@ def _framework(problem: HTTPException) -> errors.BooksTrackError:
 
 
 def render(
-    problem: errors.BooksTrackError, exchange: Exchange, envelope: Envelope, *, took_ms: int
+    problem: errors.BooksTrackError,
+    exchange: Exchange,
+    envelope: Envelope,
+    *,
+    took_ms: int,
+    warnings: tuple[Caution, ...] = (),
 ) -> Rendered:
-    """Return status, headers and body of a failure."""
+    """Return status, headers and body of a failure; ``warnings`` go into its metadata."""
     status = status_of(problem)
     error = error_body(problem, exchange, status)
-    legacy = exchange.facts is not None and exchange.facts.legacy
-    metadata = metadata_of(exchange.now, request_id=exchange.request_id, took_ms=took_ms)
-    body = envelope.failure(error, metadata, items=legacy and status >= 500)
+    lists = exchange.facts is not None and exchange.facts.group == "legacy_search"
+    metadata = metadata_of(
+        exchange.now, request_id=exchange.request_id, took_ms=took_ms, warnings=warnings
+    )
+    body = envelope.failure(error, metadata, items=lists and status >= 500, mirrored=mirrored)
     headers: Headers = [
         (b"content-type", b"application/json; charset=utf-8"),
         (b"cache-control", b"no-store"),
@@ -136,11 +148,11 @@ def render(
 def error_body(problem: errors.BooksTrackError, exchange: Exchange, status: int) -> ErrorBody:
     """Return the ``error`` object: both generations' names, times in every place one is read."""
     code = _legacy_code(problem, exchange)
-    canonical = _C3_NAMES.get(code)
+    canonical = C3_NAMES.get(code)
     if canonical is not None and exchange.wants_c3_names:
         code, canonical = canonical, code
     pause = problem.retry_after
-    if pause is None:
+    if pause is None and problem.retryable:
         pause = _DEFAULT_PAUSES.get(problem.code)
     seconds = None if pause is None else max(1, math.ceil(pause))
     milliseconds = None if pause is None else max(1, round(pause * 1000))

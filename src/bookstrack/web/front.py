@@ -110,7 +110,7 @@ class Front:
         if facts.template == FAST_PATH:
             answer = self._parts.fast.answer(exchange)
             if answer is not None:
-                await self._answering.send(exchange, 200, *answer, send)
+                await self._answering.send_ready(exchange, *answer, send)
                 return
         await self._framework(exchange, facts, scope, receive, send)
 
@@ -140,7 +140,7 @@ class Front:
         if self._parts.draining() and not facts.template.startswith(
             ("/health", "/livez", "/readyz")
         ):
-            raise errors.Draining("The server is shutting down", retry_after=5)
+            raise _draining()
         return facts
 
     def _foreign(self, exchange: Exchange) -> None:
@@ -209,6 +209,10 @@ class Front:
                 raise
             problem = errors.RequestTimedOut("The request took too long")
             await self._fail(exchange, problem, send)
+        except asyncio.CancelledError:  # the grace of the shutdown has ended
+            if sender.started or not self._parts.draining():
+                raise
+            await self._fail(exchange, _draining(), send)
 
     async def _fail(self, exchange: Exchange, problem: BaseException, send: Send) -> None:
         known = ours(problem, request_id=exchange.request_id)
@@ -216,6 +220,10 @@ class Front:
         rendered = render(known, exchange, self._parts.envelope, took_ms=took)
         exchange.error_code = rendered.code
         await self._answering.send(exchange, rendered.status, rendered.headers, rendered.body, send)
+
+
+def _draining() -> errors.Draining:
+    return errors.Draining("The server is shutting down", retry_after=5)
 
 
 def _check_request_line(exchange: Exchange, scope: Scope) -> None:

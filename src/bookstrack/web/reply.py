@@ -10,12 +10,14 @@ from litestar import Response
 from bookstrack.cache.memory import Entry
 from bookstrack.cache.tiers import Hit
 from bookstrack.clock import Clock
+from bookstrack.errors import BooksTrackError, NotFound
 from bookstrack.model.answer import Caution
 from bookstrack.model.enums import CacheSource
 from bookstrack.model.provider_names import breaker_name, c3_source
 from bookstrack.web.compression import WORTH_IT, Packed, accepts_gzip, finish, pack
 from bookstrack.web.envelope import Envelope, Metadata, encode, metadata_of
 from bookstrack.web.exchange import Exchange
+from bookstrack.web.failures import render
 
 _JSON = "application/json; charset=utf-8"
 
@@ -43,6 +45,8 @@ class Rendition:
 
 def cautions_on_wire(cautions: tuple[Caution, ...]) -> tuple[Caution, ...]:
     """Return warnings with the provider names of the wire."""
+    if not cautions:
+        return cautions
     return tuple(
         Caution(code=c.code, provider=breaker_name(c.provider) if c.provider else None)
         for c in cautions
@@ -151,24 +155,44 @@ class Reply:
         body, packed = rendition.finished(suffix, gzip=gzip)
         return self._searched(hit, body, max_age=max_age, packed=packed)
 
+    def failure(
+        self, problem: BooksTrackError, *, cautions: tuple[Caution, ...] = ()
+    ) -> Response[Any]:
+        """Answer with one of our errors; ``cautions`` say which sources could not be asked."""
+        rendered = render(
+            problem,
+            self.exchange,
+            self._envelope,
+            took_ms=self.took_ms(),
+            warnings=cautions_on_wire(cautions),
+        )
+        self.exchange.error_code = rendered.code
+        headers = {name.decode(): value.decode() for name, value in rendered.headers}
+        media_type = headers.pop("content-type")
+        return Response(
+            rendered.body, status_code=rendered.status, media_type=media_type, headers=headers
+        )
+
+    def missing(self, hit: Hit, problem: NotFound) -> Response[Any]:
+        """Answer that a search found nothing, with the headers of a search."""
+        response = self.failure(problem, cautions=hit.cautions)
+        for name, value in hit_headers(hit, now=self._clock.time(), max_age=b""):
+            response.headers[name.decode()] = value.decode()
+        self.exchange.cache_status = response.headers["x-cache-status"]
+        self.exchange.provider = hit.entry.facts.provider
+        return response
+
     def mirrored_hit(self, hit: Hit, payload: Any) -> Response[Any]:
         """Answer with a payload whose keys stand at top level too; it is not for shared caches."""
         return self.hit(hit, payload, top=payload, max_age="no-store")
 
-    def bare_hit(self, hit: Hit, payload: dict[str, Any], *, max_age: str) -> Response[Any]:
-        """Answer a legacy search: payload at top level, search headers, cache facts repeated."""
+    def bare_hit(self, hit: Hit, payload: Any, *, max_age: str) -> Response[Any]:
+        """Answer a legacy search: payload at top level, search headers."""
         now = self._clock.time()
         metadata = hit_metadata(
             hit, now=now, request_id=self.exchange.request_id, took_ms=self.took_ms()
         )
-        facts: dict[str, Any] = {
-            "provider": hit.entry.facts.provider,
-            "cached": hit.cached,
-            "responseTime": self.took_ms(),
-        }
-        if hit.cached:
-            facts["cacheSource"] = hit.source.value
-        body = self._envelope.bare(encode(payload | facts), metadata)
+        body = self._envelope.bare(encode(payload), metadata)
         return self._searched(hit, body, max_age=max_age, packed=False)
 
     def _searched(self, hit: Hit, body: bytes, *, max_age: str, packed: bool) -> Response[Any]:

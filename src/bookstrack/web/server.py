@@ -7,15 +7,16 @@ import gc
 import os
 import signal
 import socket
-from collections.abc import Generator
-from contextlib import contextmanager
-from types import FrameType
+import threading
+import time
+from contextlib import AbstractContextManager, nullcontext
+from types import FrameType, TracebackType
+from typing import Any
 
 import structlog
 import uvicorn
 
-from bookstrack.assembly import Assembly, open_assembly
-from bookstrack.errors import ConfigurationProblem
+from bookstrack.assembly import Running, open_assembly
 from bookstrack.settings import Settings
 from bookstrack.web.app import build
 
@@ -23,82 +24,142 @@ log = structlog.get_logger(__name__)
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _SECOND_SIGNAL = 130
+_CLOSING_S = 1.0
+
+
+class Stopping:
+    """The first signal asks to stop within the grace, a second one ends the process at once.
+
+    A supervised process ignores the second: a terminal or systemd signals the whole group, and
+    the supervisor ends its children itself.
+    """
+
+    def __init__(self, *, grace_s: float, supervised: bool) -> None:
+        self._grace_s = grace_s
+        self._supervised = supervised
+        self._until: float | None = None
+        self._running: Running | None = None
+        self._before: dict[signal.Signals, Any] = {}
+
+    @property
+    def asked(self) -> bool:
+        """Tell whether the process was asked to stop."""
+        return self._until is not None
+
+    @property
+    def left(self) -> float:
+        """Return how many seconds of the grace are left."""
+        until = self._until
+        return self._grace_s if until is None else max(0.0, until - time.monotonic())
+
+    def tell(self, running: Running) -> None:
+        """Let a running server know as soon as it shall take no more requests."""
+        self._running = running
+        running.draining = self.asked
+
+    def __enter__(self) -> Stopping:
+        self._before = {number: signal.signal(number, self._signalled) for number in _SIGNALS}
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _signalled(self, _number: int, _frame: FrameType | None) -> None:
+        if self.asked:
+            if not self._supervised:
+                os._exit(_SECOND_SIGNAL)
+            return
+        self._until = time.monotonic() + self._grace_s
+        if self._running is not None:
+            self._running.draining = True
+        # Whatever hangs while things are closed, the process ends when it has promised to.
+        last = threading.Timer(self._grace_s + _CLOSING_S, os._exit, args=(0,))
+        last.daemon = True
+        last.start()
 
 
 class _Server(uvicorn.Server):
-    """Drains at the first signal and leaves at once at the second."""
+    """Ends when asked to: requests under way are finished first, later ones are refused.
 
-    def __init__(self, config: uvicorn.Config, parts: Assembly) -> None:
-        super().__init__(config)
-        self._parts = parts
-
-    @contextmanager
-    def capture_signals(self) -> Generator[None]:
-        """Handle signals while serving; unlike uvicorn, end with exit code 0."""
-        before = {number: signal.signal(number, self.handle_exit) for number in _SIGNALS}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
-
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Stop taking requests; running ones finish within the grace."""
-        if self._parts.running.draining:
-            os._exit(_SECOND_SIGNAL)
-        self._parts.running.draining = True
-        self.should_exit = True
-
-
-def open_socket(host: str, port: int) -> socket.socket:
-    """Bind the listening address, so that a port in use is noticed before anything starts.
-
-    Raises:
-        ConfigurationProblem: the address cannot be used.
+    Meanwhile it goes on listening, so that readiness and a clear refusal can be had.
     """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-        listener.listen(2048)
-    except OSError as problem:
-        listener.close()
-        raise ConfigurationProblem(
-            "BOOKSTRACK_PORT", f"cannot listen on {host}:{port}: {problem.strerror}"
-        ) from None
-    return listener
+
+    def __init__(self, config: uvicorn.Config, stopping: Stopping) -> None:
+        super().__init__(config)
+        self._stopping = stopping
+
+    def capture_signals(self) -> AbstractContextManager[None]:  # pyright: ignore[reportIncompatibleMethodOverride] typed as a generator there
+        """Leave signals to ``Stopping``."""
+        return nullcontext()
+
+    async def on_tick(self, counter: int) -> bool:
+        """Tell whether it is time to end."""
+        return self._stopping.asked or await super().on_tick(counter)
+
+    async def main_loop(self) -> None:
+        """Serve until asked to stop, then let the requests under way finish."""
+        await super().main_loop()
+        under_way = list(self.server_state.tasks)
+        log.info("stopping", requests=len(under_way), grace=round(self._stopping.left, 1))
+        if under_way:
+            _, late = await asyncio.wait(under_way, timeout=self._stopping.left)
+            await _cut_off(late)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Close every connection; what is still running is cut off when the grace has ended."""
+        self.config.timeout_graceful_shutdown = self._stopping.left  # pyright: ignore[reportAttributeAccessIssue] any number does
+        await super().shutdown(sockets)
 
 
-async def serve(settings: Settings, listener: socket.socket) -> None:
+async def _cut_off(requests: set[asyncio.Task[None]]) -> None:
+    """End requests that have not finished; they may still say so to their clients."""
+    for request in requests:
+        request.cancel()
+    if requests:
+        await asyncio.wait(requests, timeout=_CLOSING_S / 2)
+
+
+async def serve(settings: Settings, listener: socket.socket, *, supervised: bool = False) -> None:
     """Open every part, answer requests until a signal, close in reverse."""
-    async with open_assembly(settings) as parts:
-        await parts.mark_environment()
-        config = uvicorn.Config(
-            build(parts),
-            loop="none",
-            http="httptools",
-            ws="none",
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            timeout_graceful_shutdown=settings.server.shutdown_grace_s,
-            timeout_keep_alive=75,
-        )
-        host, port = listener.getsockname()[:2]
-        log.info("serving", host=host, port=port)
-        gc.collect()
-        gc.freeze()  # what is loaded now stays: the collector need not look at it again
-        await _Server(config, parts).serve(sockets=[listener])
-        await parts.background.drain(settings.server.shutdown_grace_s)
-    log.info("stopped")
+    grace_s = settings.server.shutdown_grace_s
+    with Stopping(grace_s=grace_s, supervised=supervised) as stopping:
+        async with open_assembly(settings) as parts:
+            await parts.mark_environment()
+            server = _Server(_config(build(parts)), stopping)
+            stopping.tell(parts.running)
+            host, port = listener.getsockname()[:2]
+            log.info("serving", host=host, port=port)
+            gc.collect()
+            gc.freeze()  # what is loaded now stays: the collector need not look at it again
+            await server.serve(sockets=[listener])
+            await parts.background.drain(stopping.left)
+        log.info("stopped")
 
 
-def run(settings: Settings, listener: socket.socket) -> None:
+def _config(application: Any) -> uvicorn.Config:
+    return uvicorn.Config(
+        application,
+        loop="none",
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=75,
+    )
+
+
+def run(settings: Settings, listener: socket.socket, *, supervised: bool = False) -> None:
     """Serve on an event loop of libuv."""
     import uvloop
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(serve(settings, listener))
+        runner.run(serve(settings, listener, supervised=supervised))

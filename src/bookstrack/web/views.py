@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any
 
@@ -35,7 +34,7 @@ def choose_view(
     Raises:
         InvalidRequest: ``view`` names none.
     """
-    if asked is not None:
+    if asked:
         try:
             return View(asked)
         except ValueError:
@@ -52,6 +51,12 @@ def choose_view(
     if sniff and exchange.headers.get(b"x-client-version", b"").startswith(b"ios-v"):
         return View.FLAT if isbn else View.LIST
     return View.WORKS
+
+
+class ServedBook(Book, frozen=True, kw_only=True, omit_defaults=True, rename=None):
+    """A flat book as the ISBN search sends it: with the kind of store it came from."""
+
+    cache_source: str | None = msgspec.field(default=None, name="_cacheSource")
 
 
 class BookList(Struct, frozen=True, kw_only=True, omit_defaults=True, rename=camel_name):
@@ -260,6 +265,30 @@ class TextTop(Struct, frozen=True, kw_only=True):
     latency_ms: int
 
 
+class TextData(SearchData, frozen=True, kw_only=True, omit_defaults=True, rename=None):
+    """The default view of the v2 search."""
+
+    results: tuple[TextResult, ...]
+    total: int
+    mode: str
+    search_type: str = msgspec.field(name="searchType")
+    latency_ms: int
+    limit: int
+    offset: int
+
+
+class TextBookList(BookList, frozen=True, kw_only=True, omit_defaults=True, rename=None):
+    """The flat view of the v2 search."""
+
+    results: tuple[TextResult, ...]
+    total: int
+    mode: str
+    search_type: str = msgspec.field(name="searchType")
+    latency_ms: int
+    limit: int
+    offset: int
+
+
 def text_results(data: SearchData) -> tuple[TextResult, ...]:
     """Return the v2 lines of a text search; the score falls with the rank."""
     count = max(1, len(data.books))
@@ -281,63 +310,6 @@ def _result_id(book: Book, work: Work, index: int) -> str:
     return (
         book.isbn or work.open_library_work_id or work.google_books_volume_id or f"result-{index}"
     )
-
-
-def google_items(data: SearchData) -> list[dict[str, Any]]:
-    """Return results in the Google volume form of the legacy search (7.H)."""
-    return [_volume(book, data.editions[index]) for index, book in enumerate(data.books)]
-
-
-def _volume(book: Book, edition: Edition) -> dict[str, Any]:
-    identifiers = [
-        {"type": "ISBN_13" if len(isbn) == 13 else "ISBN_10", "identifier": isbn}
-        for isbn in edition.isbns
-    ]
-    info: dict[str, Any] = {
-        "title": book.title,
-        "subtitle": book.subtitle,
-        "authors": list(book.authors),
-        "publisher": book.publisher,
-        "publishedDate": book.published_date,
-        "description": book.description,
-        "industryIdentifiers": identifiers,
-        "pageCount": book.page_count,
-        "categories": list(book.categories),
-        "language": book.language,
-        "imageLinks": _image_links(book),
-    }
-    ids = edition.google_books_volume_ids or edition.isbns
-    return {
-        "kind": "books#volume",
-        "id": next(iter(ids), book.work_key or book.title),
-        "volumeInfo": {key: value for key, value in info.items() if value is not None},
-    }
-
-
-def _image_links(book: Book) -> dict[str, str] | None:
-    if book.cover_url is None:
-        return None
-    return {
-        "thumbnail": book.cover_url,
-        "smallThumbnail": book.thumbnail_url or book.cover_url,
-    }
-
-
-def legacy_works(books: Sequence[Book], works: Sequence[Work]) -> list[dict[str, Any]]:
-    """Return an author's works in the form of the legacy author search (H3)."""
-    found: list[dict[str, Any]] = []
-    for book, work in zip(books, works, strict=True):
-        item: Mapping[str, Any] = {
-            "title": work.title,
-            "openLibraryWorkKey": work.open_library_work_id,
-            "firstPublicationYear": work.first_publication_year,
-            "coverImageURL": work.cover_image_url,
-            "editions": [{"isbn": book.isbn, "publishedDate": book.published_date}]
-            if book.isbn
-            else [],
-        }
-        found.append({key: value for key, value in item.items() if value is not None})
-    return found
 
 
 def _fields(struct: Struct) -> dict[str, Any]:

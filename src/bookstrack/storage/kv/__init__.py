@@ -1,0 +1,1 @@
+"""The shared cache tier and the counters of rate limits."""

@@ -42,7 +42,7 @@ class DatabaseKeyValue:
     def get_now(self, key: str) -> bytes | None:
         """Do the same inline, in about 10 µs; SQLite only."""
         if not self._reader:
-            raise NotImplementedError(f"{key}: PostgreSQL cannot be read inline")
+            raise RuntimeError(f"{key}: PostgreSQL cannot be read inline")
         return self._counted(key, self._reader.read(key))
 
     async def set(self, key: str, value: bytes, *, ttl_s: int) -> None:

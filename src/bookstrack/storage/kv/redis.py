@@ -78,7 +78,7 @@ class RedisKeyValue:
 
     def get_now(self, key: str) -> bytes | None:
         """Refuse: a server cannot answer without waiting."""
-        raise NotImplementedError(f"{key}: Redis cannot be read inline, see reads_inline")
+        raise RuntimeError(f"{key}: Redis cannot be read inline, see reads_inline")
 
     async def set(self, key: str, value: bytes, *, ttl_s: int) -> None:
         """Store a value for so many seconds, replacing what was there."""

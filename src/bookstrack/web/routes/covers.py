@@ -25,8 +25,9 @@ _Size = Annotated[str | None, QueryParameter(description="small, medium or large
     "/images/proxy",
     answer=bytes,
     tag=_TAG,
-    failures=(304, 403, 404, *PROVIDERS),
+    failures=(304, 404, *PROVIDERS),
     limit="images",
+    legacy=True,
     media_type="image/webp",
 )
 async def proxy(

@@ -22,11 +22,9 @@ from bookstrack.errors import (
     RequestInProgress,
 )
 from bookstrack.model.isbn import Isbn
-from bookstrack.model.provider_names import AUTO, breaker_name, preferred
+from bookstrack.model.provider_names import AUTO, dto_names, preferred
 from bookstrack.model.record import ProviderId
 from bookstrack.web.contract import Shape
-from bookstrack.web.envelope import Envelope, Success
-from bookstrack.web.failures import render
 from bookstrack.web.reply import Reply
 from bookstrack.web.routes.route import PROVIDERS, write
 from bookstrack.web.views import EnrichedBook, decode_search, enrichment
@@ -81,7 +79,7 @@ def _order(body: EnrichBody, header: str) -> Order:
 
 @write(
     "/api/v2/books/enrich",
-    answer=Success[EnrichedBook],
+    answer=EnrichedBook,
     tag="Enrichment",
     failures=(404, 409, *PROVIDERS),
     limit="enrich_single",
@@ -92,59 +90,45 @@ async def enrich(
     catalogue: NamedDependency[Catalogue],
     reply: NamedDependency[Reply],
     parts: NamedDependency[Assembly],
-    envelope: NamedDependency[Envelope],
 ) -> Response[Any]:
     """Look a barcode up; the same idempotency key gives the same answer again."""
     order = _order(data, reply.exchange.header(b"idempotency-key"))
     if order.key is None:
-        return _answered(reply, await _find(catalogue, order), parts)
+        hit = await catalogue.by_isbn(order.isbn, prefer=order.prefer)
+        return _answered(reply, hit, order)
     scope = f"enrich:{reply.exchange.identity}"
     claim = await _claim(parts, scope, order)
     if claim.state is ClaimState.REPLAY:
         assert claim.answer is not None  # noqa: S101 a replay has its answer
         return _replayed(claim.answer)
     try:
-        response = _answered(reply, await _find(catalogue, order), parts)
-    except NotFound as problem:
-        response = _not_found(problem, reply, envelope)
+        hit = await catalogue.by_isbn(order.isbn, prefer=order.prefer)
+        response = _answered(reply, hit, order)
     except BaseException:
         await parts.idempotency.release(scope, order.key)
         raise
+    if hit.cautions and not hit.entry.facts.found:
+        # Somebody could not be asked: the same request may find the book later.
+        await parts.idempotency.release(scope, order.key)
+        return response
     await parts.idempotency.finish(
         scope, order.key, status=response.status_code or 200, headers={}, body=response.content
     )
     return response
 
 
-async def _find(catalogue: Catalogue, order: Order) -> Hit:
-    hit = await catalogue.by_isbn(order.isbn, prefer=order.prefer)
+def _answered(reply: Reply, hit: Hit, order: Order) -> Response[Any]:
     if not hit.entry.facts.found:
-        checked = [breaker_name(name) for name in hit.entry.facts.asked]
         barcode = order.isbn.canonical
-        raise NotFound(
-            f"No book was found for barcode {barcode}",
-            details={"barcode": barcode, "providersChecked": checked},
-        )
-    return hit
-
-
-def _answered(reply: Reply, hit: Hit, parts: Assembly) -> Response[Any]:
+        details = {"barcode": barcode, "providersChecked": dto_names(hit.entry.facts.asked)}
+        problem = NotFound(f"No book was found for barcode {barcode}", details=details)
+        return reply.failure(problem, cautions=hit.cautions)
     book = enrichment(
         decode_search(hit.entry.body),
         provider=hit.entry.facts.provider,
         at=timestamp(hit.entry.cached_at),
     )
     return reply.mirrored_hit(hit, book)
-
-
-def _not_found(problem: NotFound, reply: Reply, envelope: Envelope) -> Response[Any]:
-    rendered = render(problem, reply.exchange, envelope, took_ms=reply.took_ms())
-    reply.exchange.error_code = rendered.code
-    headers = {name.decode(): value.decode() for name, value in rendered.headers}
-    media_type = headers.pop("content-type")
-    return Response(
-        rendered.body, status_code=rendered.status, media_type=media_type, headers=headers
-    )
 
 
 async def _claim(parts: Assembly, scope: str, order: Order) -> Claim:

@@ -25,15 +25,22 @@ from bookstrack.web import parameters
 from bookstrack.web.contract import Shape
 from bookstrack.web.reply import Reply
 from bookstrack.web.routes.route import PROVIDERS, MaxResults, read
-from bookstrack.web.views import legacy_works
+from bookstrack.web.volumes import (
+    AuthorList,
+    EditionList,
+    KnownAuthor,
+    Normalised,
+    NormalisedBook,
+    legacy_works,
+)
 
 _TAG = "Provider pass-through"
 
 
-def _external(path: str, *failures: int) -> Any:
+def _external(path: str, *failures: int, answer: Any = Normalised) -> Any:
     return read(
         path,
-        answer=dict[str, Any],
+        answer=answer,
         tag=_TAG,
         failures=(*failures, *PROVIDERS),
         limit="external",
@@ -45,7 +52,7 @@ def _external(path: str, *failures: int) -> Any:
 
 def _normalized(reply: Reply, name: ProviderId, findings: Findings) -> Response[Any]:
     data = assemble(findings.books, query="")
-    payload = {"works": data.works, "editions": data.editions, "authors": data.authors}
+    payload = Normalised(works=data.works, editions=data.editions, authors=data.authors)
     return reply.bare(payload, provider=answer_name([name]), cached=False)
 
 
@@ -88,7 +95,7 @@ async def open_library(
     return await _ask(catalogue, reply, ProviderId.OPEN_LIBRARY, query)
 
 
-@_external("/external/openlibrary-author")
+@_external("/external/openlibrary-author", answer=AuthorList)
 async def open_library_author(
     catalogue: NamedDependency[Catalogue],
     reply: NamedDependency[Reply],
@@ -99,10 +106,11 @@ async def open_library_author(
     found = await catalogue.ask_one(ProviderId.OPEN_LIBRARY, AuthorWorksQuery(name))
     data = assemble(found.books, query=name)
     person = found.authors[0].author if found.authors else None
-    about = {"name": person.name if person else name}
-    if person and person.open_library_id:
-        about["openLibraryKey"] = person.open_library_id
-    payload = {"author": about, "works": legacy_works(data.books, data.works)}
+    about = KnownAuthor(
+        name=person.name if person else name,
+        open_library_key=person.open_library_id if person else None,
+    )
+    payload = AuthorList(author=about, works=legacy_works(data.books, data.works))
     return reply.bare(payload, provider="openlibrary", cached=False)
 
 
@@ -118,7 +126,7 @@ async def isbndb(
     return await _ask(catalogue, reply, ProviderId.ISBNDB, query)
 
 
-@_external("/external/isbndb-editions")
+@_external("/external/isbndb-editions", answer=EditionList)
 async def isbndb_editions(
     catalogue: NamedDependency[Catalogue],
     reply: NamedDependency[Reply],
@@ -130,11 +138,11 @@ async def isbndb_editions(
         parameters.required(title, "title"), parameters.required(author, "author")
     )
     found = await catalogue.ask_one(ProviderId.ISBNDB, query)
-    editions = [edition for record in found.books for edition in record.editions]
-    return reply.bare({"editions": editions}, provider="isbndb", cached=False)
+    editions = tuple(edition for record in found.books for edition in record.editions)
+    return reply.bare(EditionList(editions=editions), provider="isbndb", cached=False)
 
 
-@_external("/external/isbndb-isbn", 404)
+@_external("/external/isbndb-isbn", 404, answer=NormalisedBook)
 async def isbndb_isbn(
     catalogue: NamedDependency[Catalogue],
     reply: NamedDependency[Reply],
@@ -146,7 +154,7 @@ async def isbndb_isbn(
     if not found.books:
         raise NotFound("ISBNdb does not know this ISBN", details={"isbn": number.canonical})
     data = assemble(found.books, query=number.canonical, isbn=number)
-    payload = {"work": data.works[0], "edition": data.editions[0], "authors": data.authors}
+    payload = NormalisedBook(work=data.works[0], edition=data.editions[0], authors=data.authors)
     return reply.bare(payload, provider="isbndb", cached=False)
 
 

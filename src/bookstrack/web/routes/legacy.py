@@ -18,12 +18,14 @@ from bookstrack.web import parameters
 from bookstrack.web.contract import Shape
 from bookstrack.web.reply import Reply
 from bookstrack.web.routes.route import PROVIDERS, MaxResults, read, write
-from bookstrack.web.views import (
-    decode_author,
-    decode_search,
+from bookstrack.web.views import decode_author, decode_search, pagination
+from bookstrack.web.volumes import (
+    AuthorVolumes,
+    Items,
+    LegacyAuthor,
+    Volumes,
     google_items,
     legacy_works,
-    pagination,
 )
 
 _TAG = "Legacy search"
@@ -32,15 +34,27 @@ _WEEK = "public, max-age=604800"
 _MOST = 100
 
 
+def _facts(reply: Reply, hit: Hit) -> dict[str, Any]:
+    """Return what every legacy answer says of itself: the fields of ``CacheFacts``."""
+    return {
+        "provider": hit.entry.facts.provider,
+        "cached": hit.cached,
+        "response_time": reply.took_ms(),
+        "cache_source": hit.source.value if hit.cached else None,
+    }
+
+
 def _volumes(reply: Reply, hit: Hit, *, max_age: str) -> Response[Any]:
     items = google_items(decode_search(hit.entry.body))
-    payload = {"kind": "books#volumes", "totalItems": len(items), "items": items}
+    payload = Volumes(
+        kind="books#volumes", total_items=len(items), items=items, **_facts(reply, hit)
+    )
     return reply.bare_hit(hit, payload, max_age=max_age)
 
 
 @read(
     "/search/title",
-    answer=dict[str, Any],
+    answer=Volumes,
     tag=_TAG,
     failures=PROVIDERS,
     limit="search",
@@ -62,7 +76,7 @@ async def by_title(
 
 @read(
     "/search/isbn",
-    answer=dict[str, Any],
+    answer=Volumes,
     tag=_TAG,
     failures=PROVIDERS,
     limit="search",
@@ -84,7 +98,7 @@ async def by_isbn(
 
 @read(
     "/search/author",
-    answer=dict[str, Any],
+    answer=AuthorVolumes,
     tag=_TAG,
     failures=PROVIDERS,
     limit="search",
@@ -111,11 +125,12 @@ async def by_author(
     works = legacy_works(data.found.books[part], data.found.works[part])
     name = data.author.name if data.author else words
     key = data.author.open_library_id if data.author else None
-    payload = {
-        "author": {"name": name, "openLibraryKey": key, "totalWorks": data.total},
-        "works": works,
-        "pagination": pagination(len(data.found.books), size, skipped),
-    }
+    payload = AuthorVolumes(
+        author=LegacyAuthor(name=name, open_library_key=key, total_works=data.total),
+        works=works,
+        pagination=pagination(len(data.found.books), size, skipped),
+        **_facts(reply, hit),
+    )
     return reply.bare_hit(hit, payload, max_age=_SIX_HOURS)
 
 
@@ -145,16 +160,17 @@ async def _advanced(
     if not title and not author:
         raise MissingParameter("bookTitle or authorName is required")
     hit = await catalogue.advanced(title, author, limit=limit, filters=Filters())
-    items = google_items(decode_search(hit.entry.body))
-    payload: dict[str, Any] = {"items": items}
-    if hit.cached and not hit.entry.facts.found:
-        payload["negativeCache"] = True
+    payload = Items(
+        items=google_items(decode_search(hit.entry.body)),
+        negative_cache=True if hit.cached and not hit.entry.facts.found else None,
+        **_facts(reply, hit),
+    )
     return reply.bare_hit(hit, payload, max_age=max_age)
 
 
 @read(
     "/search/advanced",
-    answer=dict[str, Any],
+    answer=Items,
     tag=_TAG,
     failures=PROVIDERS,
     limit="search",
@@ -189,7 +205,7 @@ class AdvancedBody(Struct, frozen=True, kw_only=True):
 
 @write(
     "/search/advanced",
-    answer=dict[str, Any],
+    answer=Items,
     tag=_TAG,
     failures=PROVIDERS,
     limit="search",

@@ -6,15 +6,20 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from litestar import get, post
-from litestar.datastructures import ResponseHeader
+from litestar.connection import ASGIConnection
 from litestar.handlers import HTTPRouteHandler
+from litestar.handlers.base import BaseRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import QueryParameter
 
+from bookstrack.errors import InvalidRequest
 from bookstrack.web.contract import Shape, route_options
 from bookstrack.web.envelope import Failure
+from bookstrack.web.openapi import answer_type
 
 _TEXTS = {
+    200: "The answer",
+    302: "It is elsewhere",
     304: "Not modified",
     400: "The request cannot be understood",
     401: "A credential is missing or wrong",
@@ -32,13 +37,17 @@ _TEXTS = {
     503: "Not available at the moment",
     504: "Nobody answered in time",
 }
-ALWAYS = (400, 405, 413, 414, 429, 431, 500, 503)
-PROVIDERS = (502, 504)
+_ALWAYS = (400, 403, 405, 413, 414, 431, 500, 503, 504)
+PROVIDERS = (502,)
+_JSON = "application/json"
 
 Limit = QueryParameter(ge=1, le=100, description="How many results at most")
 MaxResults = QueryParameter(name="maxResults", ge=1, le=100, description="The same as limit")
 Offset = QueryParameter(ge=0, le=100_000, description="How many results to skip")
-ViewName = QueryParameter(description="works, flat or list", max_length=20)
+TextMode = QueryParameter(description="How to search", schema_extra={"enum": ["text"]})
+ViewName = QueryParameter(
+    description="The form of the answer", schema_extra={"enum": ["works", "flat", "list"]}
+)
 
 
 def _failures(statuses: Sequence[int]) -> dict[int, ResponseSpec]:
@@ -55,25 +64,40 @@ def _declare(
     answer: Any,
     tag: str,
     failures: Sequence[int],
-    media_type: str = "application/json",
-    status: int = 200,
+    media_type: str,
+    status: int,
+    top: Any,
+    shape: Shape,
+    group: str | None,
+    limit: str | None,
+    guards: Sequence[Any] = (),
     **facts: Any,
 ) -> Callable[[Any], HTTPRouteHandler]:
-    group = facts.get("group")
-    statuses = [*ALWAYS, *failures, *([410] if group else [])]
+    statuses = [*_ALWAYS, *failures, *([410] if group else []), *([429] if limit else [])]
+    whole = answer_type(answer, shape, top) if media_type == _JSON else answer
     success = ResponseSpec(
-        answer, generate_examples=False, description="The answer", media_type=media_type
+        whole, generate_examples=False, description=_TEXTS[status], media_type=media_type
     )
     return decorator(
         path,
         status_code=status,
-        opt=route_options(**facts),
+        opt=route_options(shape=shape, group=group, limit=limit, **facts),
         responses={status: success, **_failures(statuses)},
         tags=[tag],
         deprecated=bool(group),
         media_type=media_type,
+        guards=list(guards),
         raises=[],
     )
+
+
+def _json_only(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+    """Refuse bodies that say they are something else."""
+    named = connection.headers.get("content-type", _JSON).partition(";")[0].strip().lower()
+    if named != _JSON and not named.endswith("+json"):
+        raise InvalidRequest(
+            f"The body must be {_JSON}", details={"contentType": named[:100], "expected": _JSON}
+        )
 
 
 def read(
@@ -81,22 +105,29 @@ def read(
     *,
     answer: Any,
     tag: str,
+    top: Any = None,
     failures: Sequence[int] = (),
     limit: str | None = None,
     group: str | None = None,
     shape: Shape = Shape.ENVELOPED,
     legacy: bool = False,
     policy: str | None = None,
-    media_type: str = "application/json",
+    media_type: str = _JSON,
+    status: int = 200,
 ) -> Callable[[Any], HTTPRouteHandler]:
-    """Declare a ``GET`` route; ``answer`` is the type of its 200 body."""
+    """Declare a ``GET`` route; ``answer`` is the type of the payload of its 200 body.
+
+    ``top`` has the keys that stand at top level where they are not the payload's own.
+    """
     return _declare(
         get,
         path,
         answer=answer,
+        top=top,
         tag=tag,
         failures=failures,
         media_type=media_type,
+        status=status,
         limit=limit,
         group=group,
         shape=shape,
@@ -116,28 +147,19 @@ def write(
     shape: Shape = Shape.ENVELOPED,
     legacy: bool = False,
 ) -> Callable[[Any], HTTPRouteHandler]:
-    """Declare a ``POST`` route that answers 200; ``answer`` is the type of its body."""
+    """Declare a ``POST`` route that takes JSON and answers 200 with this type of payload."""
     return _declare(
         post,
         path,
         answer=answer,
+        top=None,
         tag=tag,
         failures=failures,
+        media_type=_JSON,
+        status=200,
         limit=limit,
         group=group,
         shape=shape,
         legacy=legacy,
+        guards=[_json_only],
     )
-
-
-__all__ = [
-    "ALWAYS",
-    "PROVIDERS",
-    "Limit",
-    "MaxResults",
-    "Offset",
-    "ResponseHeader",
-    "ViewName",
-    "read",
-    "write",
-]

@@ -10,23 +10,35 @@ from litestar.params import FromQuery, QueryParameter
 
 from bookstrack.cache.tiers import Hit
 from bookstrack.catalogue.filters import Filters
+from bookstrack.catalogue.narrowing import narrowed
 from bookstrack.catalogue.search import Catalogue
 from bookstrack.errors import InvalidQuery, NotFound, SearchUnavailable
 from bookstrack.model.answer import SearchData
 from bookstrack.model.book import Book
 from bookstrack.model.enums import AuthorSort
 from bookstrack.model.isbn import Isbn
-from bookstrack.model.provider_names import breaker_name
+from bookstrack.model.provider_names import dto_names
 from bookstrack.web import parameters
 from bookstrack.web.contract import Shape
-from bookstrack.web.envelope import Success, encode
+from bookstrack.web.envelope import encode
 from bookstrack.web.fast import MAX_AGE as ISBN_MAX_AGE
 from bookstrack.web.fast import PATH as ISBN_PATH
 from bookstrack.web.reply import SERVED_FROM, Reply
-from bookstrack.web.routes.route import PROVIDERS, Limit, MaxResults, Offset, ViewName, read
+from bookstrack.web.routes.route import (
+    PROVIDERS,
+    Limit,
+    MaxResults,
+    Offset,
+    TextMode,
+    ViewName,
+    read,
+)
 from bookstrack.web.views import (
     AuthorPage,
     BookList,
+    ServedBook,
+    TextBookList,
+    TextData,
     TextTop,
     View,
     author_page,
@@ -40,8 +52,7 @@ from bookstrack.web.views import (
 _TAG = "Search"
 _SIX_HOURS = "public, max-age=21600"
 _WEEK = "public, max-age=604800"
-_Found = Success[SearchData | Book | list[Book]]
-_Lists = Success[SearchData | BookList | list[Book]]
+_Lists = SearchData | BookList | list[Book]
 
 
 class Views:
@@ -61,7 +72,13 @@ class Views:
         )
 
 
-@read(ISBN_PATH, answer=_Found, tag=_TAG, failures=(404, *PROVIDERS), limit="search")
+@read(
+    ISBN_PATH,
+    answer=SearchData | ServedBook,
+    tag=_TAG,
+    failures=(404, *PROVIDERS),
+    limit="search",
+)
 async def search_isbn(
     catalogue: NamedDependency[Catalogue],
     reply: NamedDependency[Reply],
@@ -80,7 +97,7 @@ def isbn_answer(reply: Reply, hit: Hit, isbn: Isbn, view: View) -> Response[Any]
     if view is View.WORKS:
         return reply.hit(hit, max_age=ISBN_MAX_AGE)
     if not hit.entry.facts.found:
-        raise book_not_found(isbn, hit)
+        return reply.missing(hit, book_not_found(isbn, hit))
     book = decode_search(hit.entry.body).books[0]
     served = encode({"_cacheSource": SERVED_FROM[hit.source]})
     return reply.hit(hit, encode(book)[:-1] + b"," + served[1:], max_age=ISBN_MAX_AGE)
@@ -88,7 +105,7 @@ def isbn_answer(reply: Reply, hit: Hit, isbn: Isbn, view: View) -> Response[Any]
 
 def book_not_found(isbn: Isbn, hit: Hit) -> NotFound:
     """Return the error of an ISBN that nobody knows."""
-    asked = [breaker_name(name) for name in hit.entry.facts.asked]
+    asked = dto_names(hit.entry.facts.asked)
     return NotFound(
         f"No book was found for ISBN {isbn.canonical}",
         details={"isbn": isbn.canonical, "providersSearched": asked},
@@ -123,7 +140,7 @@ async def search_title(
     return list_answer(reply, hit, chosen, max_age=_SIX_HOURS)
 
 
-@read("/v1/search/author", answer=Success[AuthorPage], tag=_TAG, failures=PROVIDERS, limit="search")
+@read("/v1/search/author", answer=AuthorPage, tag=_TAG, failures=PROVIDERS, limit="search")
 async def search_author(
     catalogue: NamedDependency[Catalogue],
     reply: NamedDependency[Reply],
@@ -143,7 +160,7 @@ async def search_author(
     return reply.hit(hit, page, max_age=_SIX_HOURS)
 
 
-@read("/v1/search/advanced", answer=_Lists, tag=_TAG, failures=(404, *PROVIDERS), limit="search")
+@read("/v1/search/advanced", answer=_Lists, tag=_TAG, failures=PROVIDERS, limit="search")
 async def search_advanced(
     catalogue: NamedDependency[Catalogue],
     reply: NamedDependency[Reply],
@@ -158,15 +175,16 @@ async def search_advanced(
     language: FromQuery[str | None] = None,
     view: Annotated[str | None, ViewName] = None,
 ) -> Response[Any]:
-    """Find works by title, author or ISBN, filtered by year, publisher and language."""
+    """Find works by title, author or ISBN; the rest filters, the ISBN goes before all."""
     named, written = parameters.text(title), parameters.text(author)
     chosen = views.listed(reply, view)
+    filters = Filters(
+        year=year, publisher=parameters.text(publisher), language=parameters.text(language)
+    )
     if isbn is not None and isbn.strip():
-        hit = await catalogue.by_isbn(parameters.isbn(isbn))
+        found = await catalogue.by_isbn(parameters.isbn(isbn))
+        hit = narrowed(found, title=named, author=written, filters=filters)
     elif named or written:
-        filters = Filters(
-            year=year, publisher=parameters.text(publisher), language=parameters.text(language)
-        )
         size = parameters.page(limit, max_results, default=20)
         hit = await catalogue.advanced(named, written, limit=size, filters=filters)
     else:
@@ -179,7 +197,7 @@ async def search_advanced(
 
 @read(
     ["/v1/editions/search", "/v1/search/editions"],
-    answer=Success[SearchData],
+    answer=SearchData,
     tag=_TAG,
     failures=(404, *PROVIDERS),
     limit="search",
@@ -198,9 +216,8 @@ async def search_editions(
     written = parameters.query_text(author, name="author")
     hit = await catalogue.editions(named, written)
     if not hit.entry.facts.found:
-        raise NotFound(
-            "No edition of this work was found", details={"workTitle": named, "author": written}
-        )
+        asked = {"workTitle": named, "author": written}
+        return reply.missing(hit, NotFound("No edition of this work was found", details=asked))
     data = decode_search(hit.entry.body)
     editions = data.editions[: parameters.page(limit, max_results, default=20)]
     page = SearchData(
@@ -214,7 +231,8 @@ async def search_editions(
 
 @read(
     "/api/v2/search",
-    answer=Success[Any],
+    answer=TextData | TextBookList | list[Book],
+    top=TextTop,
     tag=_TAG,
     failures=PROVIDERS,
     limit="search",
@@ -228,7 +246,7 @@ async def search_text(
     spelled: Annotated[
         str | None, QueryParameter(name="query", description="The same as q, in view list")
     ] = None,
-    mode: Annotated[str | None, QueryParameter(description="text or semantic")] = None,
+    mode: Annotated[str | None, TextMode] = None,
     limit: Annotated[int | None, Limit] = None,
     max_results: Annotated[int | None, MaxResults] = None,
     offset: Annotated[int, Offset] = 0,

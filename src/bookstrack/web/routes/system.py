@@ -16,11 +16,19 @@ from msgspec import Struct
 from bookstrack import __version__
 from bookstrack.assembly import Assembly
 from bookstrack.clock import timestamp
-from bookstrack.errors import NotFound
-from bookstrack.health import Readiness
-from bookstrack.web.capabilities import capabilities, facade_capabilities
+from bookstrack.errors import Draining, NotFound
+from bookstrack.health import Check
+from bookstrack.model.naming import camel_name
+from bookstrack.web.capabilities import (
+    CONTRACT_VERSION,
+    Capabilities,
+    FacadeCapabilities,
+    TopLevel,
+    capabilities,
+    facade_capabilities,
+)
 from bookstrack.web.contract import RouteMap, Shape, route_options
-from bookstrack.web.envelope import Success, encode
+from bookstrack.web.envelope import encode
 from bookstrack.web.reply import Reply
 from bookstrack.web.routes.route import read
 
@@ -44,60 +52,104 @@ def documents(document: dict[str, Any]) -> Documents:
     return Documents(encode(document), text.encode())
 
 
-@read("/", answer=Success[Any], tag=_TAG, shape=Shape.MIRRORED)
+class Root(Struct, frozen=True, kw_only=True):
+    """What this is and where to go on."""
+
+    name: str
+    version: str
+    docs: str
+    health: str
+
+
+@read("/", answer=Root, tag=_TAG, shape=Shape.MIRRORED)
 async def root(reply: NamedDependency[Reply]) -> Response[Any]:
     """Say what this is and where to go on."""
-    payload = {"name": "BooksTrack", "version": __version__, "docs": "/doc", "health": "/health"}
+    payload = Root(name="BooksTrack", version=__version__, docs="/doc", health="/health")
     return reply.data(payload, mirrored=True, headers=_HOUR)
 
 
-@read("/health", answer=Success[Any], tag=_TAG, shape=Shape.MIRRORED)
+class HealthFacts(Struct, frozen=True, kw_only=True, rename=camel_name):
+    """A running process; ``version`` is that of the contract."""
+
+    status: str
+    worker: str
+    service: str
+    version: str
+    release: str
+    router: str
+    uptime_seconds: int
+    timestamp: str
+    endpoints: tuple[str, ...]
+
+
+@read("/health", answer=HealthFacts, tag=_TAG, shape=Shape.MIRRORED)
 async def health(
     reply: NamedDependency[Reply],
     parts: NamedDependency[Assembly],
     routes: NamedDependency[RouteMap],
 ) -> Response[Any]:
     """Answer while the process can; providers are never asked."""
-    lines = [f"{method} {facts.template}" for facts in routes for method in sorted(facts.methods)]
-    payload = {
-        "status": "ok",
-        "worker": parts.settings.server.service_name,
-        "service": "bookstrack",
-        "version": "3.3.0",
-        "release": __version__,
-        "router": "bookstrack",
-        "uptimeSeconds": int(parts.clock.monotonic() - parts.running.started),
-        "timestamp": timestamp(parts.clock.time()),
-        "endpoints": lines,
-    }
+    payload = HealthFacts(
+        status="ok",
+        worker=parts.settings.server.service_name,
+        service="bookstrack",
+        version=CONTRACT_VERSION,
+        release=__version__,
+        router="bookstrack",
+        uptime_seconds=int(parts.clock.monotonic() - parts.running.started),
+        timestamp=timestamp(parts.clock.time()),
+        endpoints=tuple(f"{m} {facts.template}" for facts in routes for m in sorted(facts.methods)),
+    )
     return reply.data(payload, mirrored=True, headers=_NO_STORE)
 
 
-@read(["/health/live", "/livez"], answer=Success[Any], tag=_TAG, shape=Shape.MIRRORED)
+class Alive(Struct, frozen=True, kw_only=True):
+    """A process that can answer."""
+
+    status: str
+
+
+@read(["/health/live", "/livez"], answer=Alive, tag=_TAG, shape=Shape.MIRRORED)
 async def live(reply: NamedDependency[Reply]) -> Response[Any]:
     """Answer while the process can."""
-    return reply.data({"status": "ok"}, mirrored=True, headers=_NO_STORE)
+    return reply.data(Alive(status="ok"), mirrored=True, headers=_NO_STORE)
 
 
-@read(["/health/ready", "/readyz"], answer=Success[Any], tag=_TAG, shape=Shape.MIRRORED)
+class Checks(Struct, frozen=True, kw_only=True, rename=camel_name):
+    """The parts of a server; ``providers`` are breaker states, which never decide."""
+
+    database: Check
+    cache: Check
+    object_store: Check
+    providers: dict[str, str]
+
+
+class Ready(Struct, frozen=True, kw_only=True):
+    """``ready`` or ``not_ready``, and why."""
+
+    status: str
+    checks: Checks
+
+
+@read(["/health/ready", "/readyz"], answer=Ready, tag=_TAG, shape=Shape.MIRRORED)
 async def ready(reply: NamedDependency[Reply], parts: NamedDependency[Assembly]) -> Response[Any]:
     """Tell whether this process should be given requests."""
     state = await parts.health.readiness()
     fit = state.ready and not parts.running.draining
-    payload = {"status": "ready" if fit else "not_ready", "checks": _checks(state)}
-    return reply.data(payload, mirrored=True, status=200 if fit else 503, headers=_NO_STORE)
+    checks = Checks(
+        database=state.database,
+        cache=state.cache,
+        object_store=state.object_store,
+        providers=state.providers,
+    )
+    payload = Ready(status="ready" if fit else "not_ready", checks=checks)
+    if fit:
+        return reply.data(payload, mirrored=True, headers=_NO_STORE)
+    problem = Draining("This process should not be given requests now")
+    return reply.failure(problem, top=payload)
 
 
-def _checks(state: Readiness) -> dict[str, Any]:
-    return {
-        "database": state.database,
-        "cache": state.cache,
-        "objectStore": state.object_store,
-        "providers": state.providers,
-    }
-
-
-@read("/api/v2/capabilities", answer=Success[Any], tag=_TAG, shape=Shape.MIRRORED)
+@read("/api/v2/capabilities", answer=Capabilities, top=TopLevel, tag=_TAG, shape=Shape.MIRRORED)
 async def capability(
     reply: NamedDependency[Reply], parts: NamedDependency[Assembly]
 ) -> Response[Any]:
@@ -106,7 +158,7 @@ async def capability(
     return reply.data(payload, top=top, headers=_HOUR)
 
 
-@read("/v3/capabilities", answer=Success[Any], tag="Web façade")
+@read("/v3/capabilities", answer=FacadeCapabilities, tag="Web façade")
 async def facade_capability(
     reply: NamedDependency[Reply], parts: NamedDependency[Assembly]
 ) -> Response[Any]:
@@ -114,19 +166,19 @@ async def facade_capability(
     return reply.data(facade_capabilities(parts.settings), headers=_HOUR)
 
 
-@get("/v3/docs", opt=route_options(), include_in_schema=False)
+@read("/v3/docs", answer=None, tag="Web façade", media_type="text/plain", status=302)
 async def facade_docs() -> Redirect:
     """Lead to the documentation."""
     return Redirect("/doc", status_code=302)
 
 
-@get("/doc/openapi.json", opt=route_options(), include_in_schema=False)
+@read("/doc/openapi.json", answer=dict[str, Any], tag=_TAG, shape=Shape.RAW)
 async def openapi_json(documents: NamedDependency[Documents]) -> Response[bytes]:
     """Return the OpenAPI 3.1 document."""
     return Response(documents.json, media_type="application/json", headers=_FIVE_MINUTES)
 
 
-@get("/doc/openapi.yaml", opt=route_options(), include_in_schema=False)
+@read("/doc/openapi.yaml", answer=str, tag=_TAG, media_type="application/yaml")
 async def openapi_yaml(documents: NamedDependency[Documents]) -> Response[bytes]:
     """Return the OpenAPI 3.1 document as YAML."""
     return Response(documents.yaml, media_type="application/yaml", headers=_FIVE_MINUTES)
@@ -153,10 +205,10 @@ _ASSETS = {
 }
 
 
-@get("/doc", opt=route_options(policy=_PAGE_POLICY), include_in_schema=False)
+@read("/doc", answer=str, tag=_TAG, media_type="text/html", policy=_PAGE_POLICY)
 async def doc_page() -> Response[bytes]:
     """Return the Swagger UI page."""
-    return Response(_PAGE, media_type="text/html; charset=utf-8", headers=_FIVE_MINUTES)
+    return Response(_PAGE, media_type="text/html", headers=_FIVE_MINUTES)
 
 
 @get("/doc/start.js", opt=route_options(), include_in_schema=False)

@@ -1,0 +1,7 @@
+"""The fixtures of ``tests/served.py``."""
+
+from __future__ import annotations
+
+from served import api, start, upstream
+
+__all__ = ["api", "start", "upstream"]
