@@ -6,7 +6,7 @@ The only module that knows all concrete classes.
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import AsyncExitStack, asynccontextmanager
 from random import Random
 
@@ -16,6 +16,7 @@ from msgspec import Struct
 from bookstrack import __version__
 from bookstrack.access.tokens import ApiTokens
 from bookstrack.background import Background
+from bookstrack.cache.cold import ColdStore
 from bookstrack.cache.policy import Lifetimes
 from bookstrack.cache.tiers import TieredCache
 from bookstrack.catalogue.asking import Questioner
@@ -33,8 +34,9 @@ from bookstrack.providers import google_books, isbndb, open_library, wikidata
 from bookstrack.providers.base import Provider
 from bookstrack.providers.roster import Roster, outside_providers
 from bookstrack.sample.load import sample_records
-from bookstrack.settings import ProviderSettings, Settings
+from bookstrack.settings import ProviderSettings, Settings, StorageSettings
 from bookstrack.storage.database.catalogue import CatalogueStore
+from bookstrack.storage.database.cold_index import ColdIndex
 from bookstrack.storage.database.environment import environment_of, mark_environment
 from bookstrack.storage.database.idempotency import (
     Claim,
@@ -46,7 +48,9 @@ from bookstrack.storage.database.migrate import migrate, pending
 from bookstrack.storage.database.tokens import TokenStore
 from bookstrack.storage.database.usage import DatabaseLedger, DatabaseSlots
 from bookstrack.storage.urls import Storage, open_storage
+from bookstrack.telemetry.history import History
 from bookstrack.telemetry.metrics import Metrics
+from bookstrack.telemetry.reporting import Prices, Reports, Standing
 from bookstrack.upstream.breaker import BreakerRules
 from bookstrack.upstream.client import Channel, Upstream, open_upstream
 from bookstrack.upstream.pacing import MemorySlots, Slots
@@ -61,6 +65,7 @@ __all__ = [
     "Running",
     "StoredAnswer",
     "migrate_database",
+    "migrations_pending",
     "open_assembly",
 ]
 
@@ -89,6 +94,7 @@ class Assembly(Struct, frozen=True, kw_only=True):
     images: ImageProxy
     channels: tuple[Channel, ...]
     health: Health
+    reports: Reports
     background: Background
     new_id: Callable[[], str]
 
@@ -141,7 +147,8 @@ async def open_assembly(
         background = Background()
         stack.push_async_callback(background.close)
         catalogue = _catalogue(settings, storage, store, roster, clock, metrics, background, stack)
-        maintenance = Maintenance(storage, clock)
+        history = History(metrics, clock)
+        maintenance = Maintenance(storage, clock, metrics=metrics, history=history)
         stack.push_async_callback(maintenance.close)
         maintenance.start()
         images = await _open_images(settings, storage, clock, rng, stack)
@@ -161,9 +168,42 @@ async def open_assembly(
             images=images,
             channels=upstream.channels,
             health=Health(storage, upstream.channels, clock),
+            reports=Reports(
+                metrics,
+                history,
+                clock,
+                standings=lambda: [_standing(channel) for channel in upstream.channels],
+                prices=_prices(settings.storage, storage),
+            ),
             background=background,
-            new_id=lambda: secrets.token_hex(16),
+            new_id=_ids().__next__,
         )
+
+
+def _standing(channel: Channel) -> Standing:
+    state = channel.state()
+    return Standing(
+        name=channel.name,
+        breaker="disabled" if state.disabled else state.breaker.value,
+        quota_used=state.quota_used,
+        quota_limit=state.quota_limit,
+    )
+
+
+def _prices(asked: StorageSettings, storage: Storage) -> Prices:
+    """Return what reads cost; stores of this machine cost nothing."""
+    prices = Prices()
+    return Prices(
+        kv=0.0 if storage.kv.reads_inline else prices.kv,
+        cold=prices.cold if asked.object_store.startswith("s3:") else 0.0,
+    )
+
+
+def _ids() -> Generator[str]:
+    """Yield random ids of 32 hex digits; the system is asked for many at once, which is cheap."""
+    while True:
+        drawn = secrets.token_hex(16 * 256)
+        yield from (drawn[at : at + 32] for at in range(0, len(drawn), 32))
 
 
 @asynccontextmanager
@@ -238,7 +278,13 @@ def _catalogue(
     background: Background,
     stack: AsyncExitStack,
 ) -> Catalogue:
-    tiers = TieredCache(storage.kv, clock=clock, metrics=metrics, settings=settings.cache)
+    tiers = TieredCache(
+        storage.kv,
+        clock=clock,
+        metrics=metrics,
+        settings=settings.cache,
+        cold=ColdStore(storage.blobs, ColdIndex(storage.database), clock),
+    )
     questioner = Questioner(clock, hedge_s=settings.providers.hedge_ms / 1000)
     biographer = Biographer(
         store,
@@ -282,6 +328,16 @@ async def _open_images(
     images = ImageProxy(storage.blobs, fetcher, hosts=hosts)
     stack.push_async_callback(images.close)
     return images
+
+
+def migrations_pending(url: str) -> bool:
+    """Tell whether a database has yet to be brought to this version's form.
+
+    Raises:
+        ConfigurationProblem: the database is newer than this program, or the URL cannot be used.
+        StorageUnavailable: it cannot be reached.
+    """
+    return pending(url)
 
 
 def migrate_database(url: str) -> bool:

@@ -116,7 +116,12 @@ class CacheSettings(Struct, frozen=True, kw_only=True):
         Var("CACHE_HOT_TTL_S", "answers that some provider could not complete", "CACHE_HOT_TTL"),
     ] = 7200
     cold_ttl_s: Annotated[
-        int, Var("CACHE_COLD_TTL_S", "entries brought back from the cold tier", "CACHE_COLD_TTL")
+        int,
+        Var(
+            "CACHE_COLD_TTL_S",
+            "entries brought back from the cold tier, 7 days at most",
+            "CACHE_COLD_TTL",
+        ),
     ] = 1_209_600
     aggressive: Annotated[
         bool,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
@@ -224,6 +225,16 @@ def _check_whole(settings: Settings) -> None:
     token = settings.api.admin_token
     if token and len(token.reveal()) < 16:
         raise ConfigurationProblem(PREFIX + "ADMIN_TOKEN", "must have at least 16 characters")
+    _check_networks(PREFIX + "TRUSTED_PROXIES", settings.server.trusted_proxies)
+    _check_networks(PREFIX + "RATE_EXEMPT_CIDRS", settings.limits.exempt_cidrs)
+
+
+def _check_networks(name: str, networks: tuple[str, ...]) -> None:
+    for network in networks:
+        try:
+            ip_network(network, strict=False)
+        except ValueError:
+            raise ConfigurationProblem(name, f"{network} is no address or network") from None
 
 
 def _unknown(

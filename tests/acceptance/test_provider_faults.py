@@ -105,7 +105,8 @@ def content(kind: str, answer: Any) -> object:
         case "enrich":
             return data and data["isbn"]
         case "author":
-            return data["books"] and data["author"]["name"]
+            people = data["authors"]
+            return people and people[0]["works"] and people[0]["name"]
         case _:
             return data and {e["isbn"] for e in data["editions"]}
 

@@ -12,6 +12,7 @@ from bookstrack.errors import (
     ProviderFailed,
     ProviderRefused,
     ProviderTimeout,
+    ProviderUnavailable,
     QuotaExhausted,
 )
 from bookstrack.upstream.breaker import BreakerRules, Circuit
@@ -85,7 +86,9 @@ async def test_passing_failures_are_retried_after_1_and_2_seconds(
 
 async def test_no_more_attempts_than_allowed(channel, script, budget, passing, sample):
     script.always = 503
-    await fails(passing(channel(attempts=3).get_json("/x", Book, within=budget())), ProviderFailed)
+    await fails(
+        passing(channel(attempts=3).get_json("/x", Book, within=budget())), ProviderUnavailable
+    )
     assert len(script.asked) == 3
     assert sample("provider_requests_total", provider="google", outcome="failed") == 3
     assert sample("provider_latency_seconds_count", provider="google") == 3
@@ -159,7 +162,7 @@ async def test_a_retry_that_cannot_end_within_the_budget_is_not_begun(
     script.always = 503
     started = clock.monotonic()
     call = channel(attempts=3).get_json("/x", Book, within=budget(3.0))
-    await fails(passing(call), ProviderFailed)
+    await fails(passing(call), ProviderUnavailable)
     assert [moment - started for moment in script.asked_at] == [0.0, 1.0]
 
 
@@ -168,7 +171,7 @@ async def test_a_retry_for_which_there_is_no_slot_leaves_the_answer_standing(
 ):
     script.always = 503
     paced = channel(attempts=3, rps=0.25)
-    await fails(passing(paced.get_json("/x", Book, within=budget(3.5))), ProviderFailed)
+    await fails(passing(paced.get_json("/x", Book, within=budget(3.5))), ProviderUnavailable)
     assert len(script.asked) == 1
 
 
@@ -276,7 +279,7 @@ async def test_attempts_count_and_none_is_made_once_it_is_open(channel, script, 
     books = channel(attempts=3)
     script.always = 503
     for _ in range(2):
-        await fails(passing(books.get_json("/x", Book, within=budget())), ProviderFailed)
+        await fails(passing(books.get_json("/x", Book, within=budget())), ProviderUnavailable)
     assert len(script.asked) == 5
     assert books.state().breaker is Circuit.OPEN
 
@@ -337,7 +340,7 @@ async def test_calls_in_line_do_not_go_to_a_provider_that_failed_meanwhile(
     script.always = 503
     calls = [books.get_json(f"/{n}", Book, within=budget()) for n in range(8)]
     results = await passing(asyncio.gather(*calls, return_exceptions=True))
-    assert [type(result) for result in results] == [ProviderFailed] * 5 + [CircuitOpen] * 3
+    assert [type(result) for result in results] == [ProviderUnavailable] * 5 + [CircuitOpen] * 3
     assert len(script.asked) == 5
 
 
@@ -496,7 +499,7 @@ async def test_an_error_is_told_to_all_and_forgotten(channel, script, budget):
     books = channel()
     script.then(503)
     results = await asyncio.gather(*(ask(books, budget) for _ in range(100)))
-    assert {type(result) for result in results} == {ProviderFailed}
+    assert {type(result) for result in results} == {ProviderUnavailable}
     assert len(script.asked) == 1
     assert await ask(books, budget) == EMMA
 

@@ -8,6 +8,7 @@ from bookstrack.errors import (
     ProviderFailed,
     ProviderRefused,
     ProviderTimeout,
+    ProviderUnavailable,
     QuotaExhausted,
 )
 from bookstrack.upstream.reply import Question, Reply, Verdict, judge
@@ -88,7 +89,7 @@ def test_a_refused_query(status):
 )
 def test_a_failing_provider(status, again):
     found = verdict(reply(status))
-    assert type(found.problem) is ProviderFailed
+    assert type(found.problem) is (ProviderUnavailable if status == 503 else ProviderFailed)
     assert found.again is again
 
 
@@ -166,3 +167,14 @@ def test_an_explained_failure_is_retried_by_its_status(status, again):
 
 def test_an_explained_timeout_is_retried():
     assert verdict(reply(408), lambda _: ProviderTimeout("google", "slow")).again
+
+
+def test_an_answer_that_cannot_be_believed_is_unreadable():
+    question = Question(path="/volumes", params={}, into=dict[str, int], sound=lambda d: "a" in d)
+    found = [
+        judge(reply(200, body=body), question, provider="google", now=0.0)
+        for body in (b'{"a": 1}', b'{"b": 1}')
+    ]
+    assert found[0].value == {"a": 1}
+    assert type(found[1].problem) is ProviderFailed
+    assert found[1].again is False

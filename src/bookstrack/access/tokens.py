@@ -39,9 +39,9 @@ class ApiTokens:
             return None
         digest = hashlib.sha256(form[2].encode()).hexdigest()
         now = self._clock.monotonic()
-        known = self._seen.get(digest + form[1])
-        if known is not None and now < known[0]:
-            return known[1]
+        until, known = self._seen.get(digest + form[1], (0.0, None))
+        if now < until:
+            return known
         try:
             found = form[1] if await self._valid(form[1], digest) else None
         except StorageProblem as problem:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sized
+from collections.abc import Sized
 
 from cachebox import LRUCache
 from msgspec import Struct
 
 from bookstrack.model.answer import Caution
 from bookstrack.model.enums import CacheSource
+
+_OVERHEAD = 400  # objects, times, facts and key of one entry
 
 
 class Facts(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -30,7 +32,7 @@ class Entry:
     """One encoded answer. Times are epoch seconds; ``ttl`` seconds.
 
     ``body`` is the JSON of the canonical payload. ``renditions`` are other encodings of the same
-    payload, made by the transports and thrown away with the entry.
+    payload, made by the transports and thrown away with the entry; ``keep`` adds one.
     """
 
     __slots__ = (
@@ -38,6 +40,7 @@ class Entry:
         "cached_at",
         "facts",
         "fresh_until",
+        "held",
         "origin",
         "quality",
         "renditions",
@@ -64,6 +67,7 @@ class Entry:
         self.fresh_until = cached_at
         self.stale_until = cached_at
         self.renditions: dict[str, Sized] = {}
+        self.held: tuple[MemoryTier, str] | None = None
 
     def age(self, now: float) -> int:
         """Return whole seconds since the answer was made."""
@@ -75,7 +79,14 @@ class Entry:
 
     def size(self) -> int:
         """Return bytes held."""
-        return len(self.body) + sum(map(len, self.renditions.values())) + 400
+        return len(self.body) + sum(map(len, self.renditions.values())) + _OVERHEAD
+
+    def keep(self, name: str, rendition: Sized) -> None:
+        """Keep another encoding, or one that has grown; the tier that holds the entry weighs it."""
+        self.renditions[name] = rendition
+        if self.held is not None:
+            tier, key = self.held
+            tier.grown(key, self)
 
 
 class MemoryTier:
@@ -86,8 +97,11 @@ class MemoryTier:
     """
 
     def __init__(self, *, max_entries: int, max_bytes: int) -> None:
-        self._floor = max(1, max_bytes // max(1, max_entries))
-        self._cache: LRUCache[str, Entry] = LRUCache(max_bytes, getsizeof=self._weigh)
+        self._floor = max_bytes // max(1, max_entries)
+        # Nothing fits into 1; cachebox would take 0 for "no limit".
+        self._cache: LRUCache[str, Entry] = LRUCache(
+            max(1, self._floor * max_entries), getsizeof=self._weigh
+        )
 
     def _weigh(self, _key: str, entry: Entry) -> int:
         return max(self._floor, entry.size())
@@ -97,13 +111,12 @@ class MemoryTier:
         return self._cache.get(key)
 
     def put(self, key: str, entry: Entry) -> None:
-        """Keep an entry; one that is larger than the whole tier is not kept."""
-        if self._weigh(key, entry) < self._cache.maxsize:
-            self._cache[key] = entry
-
-    def drop(self, key: str) -> None:
-        """Forget a key."""
-        self._cache.pop(key, None)
+        """Keep an entry in place of an earlier one, but none larger than the whole tier."""
+        if self._weigh(key, entry) > self._cache.maxsize:
+            self._cache.pop(key, None)
+            return
+        entry.held = (self, key)
+        self._cache[key] = entry
 
     def grown(self, key: str, entry: Entry) -> None:
         """Weigh an entry anew after a rendition was added, where it is still kept."""
@@ -111,14 +124,10 @@ class MemoryTier:
             self._cache.pop(key, None)
             self.put(key, entry)
 
-    def keys(self) -> Iterator[str]:
-        """Yield every key held."""
-        return iter(list(self._cache.keys()))
-
     def __len__(self) -> int:
         return len(self._cache)
 
     @property
     def bytes(self) -> int:
-        """Return the weight of everything held."""
-        return int(self._cache.current_size())
+        """Return the bytes of everything held; looks at every entry."""
+        return sum(entry.size() for entry in self._cache.values())

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Protocol
 
 import structlog
 from msgspec import Struct
 
+from bookstrack.background import Background
 from bookstrack.cache.flights import Flights
+from bookstrack.cache.lower import ColdTier, SharedTier
 from bookstrack.cache.memory import Entry, Facts, MemoryTier
 from bookstrack.cache.stored import decode_entry, encode_entry
+from bookstrack.cache.tally import Tally
 from bookstrack.clock import Clock
 from bookstrack.errors import BooksTrackError, StorageProblem
 from bookstrack.model.answer import Caution
@@ -24,39 +26,6 @@ from bookstrack.settings import CacheSettings
 from bookstrack.telemetry.metrics import Metrics
 
 log = structlog.get_logger(__name__)
-
-
-class SharedTier(Protocol):
-    """What this module needs of a key-value store."""
-
-    @property
-    def reads_inline(self) -> bool:
-        """Tell whether ``get_now`` answers without waiting."""
-        ...
-
-    def get_now(self, key: str) -> bytes | None:
-        """Read at once."""
-        ...
-
-    async def get(self, key: str) -> bytes | None:
-        """Read."""
-        ...
-
-    async def set(self, key: str, value: bytes, *, ttl_s: int) -> None:
-        """Write with a lifetime in seconds."""
-        ...
-
-    async def delete(self, *keys: str) -> None:
-        """Forget keys."""
-        ...
-
-
-class ColdTier(Protocol):
-    """Where rarely used answers rest: slow, but not lost."""
-
-    async def get(self, key: str) -> bytes | None:
-        """Read the stored form of an entry."""
-        ...
 
 
 class Fresh(Struct, frozen=True, kw_only=True):
@@ -75,13 +44,21 @@ class Fresh(Struct, frozen=True, kw_only=True):
 
 
 class Hit(Struct, frozen=True, kw_only=True):
-    """An answer on its way out: the entry, the tier that gave it, and whether it is stale."""
+    """An answer on its way out: the entry, the tier that gave it, and whether it is stale.
+
+    ``remarks`` are warnings about the question; those about the entry stand in its facts.
+    """
 
     key: str
     entry: Entry
     source: CacheSource
     stale: bool = False
-    cautions: tuple[Caution, ...] = ()
+    remarks: tuple[Caution, ...] = ()
+
+    @property
+    def cautions(self) -> tuple[Caution, ...]:
+        """Return what the caller should know, also where the answer comes from a cache."""
+        return self.entry.facts.cautions + self.remarks
 
     @property
     def cached(self) -> bool:
@@ -91,10 +68,15 @@ class Hit(Struct, frozen=True, kw_only=True):
 
 Loader = Callable[[], Awaitable[Fresh]]
 _COLD_WAIT_S = 0.5
+_REHYDRATED_S = 7 * 86_400
 
 
 class TieredCache:
-    """Answers by key; equal questions share one load."""
+    """Answers by key; equal questions share one load.
+
+    What comes back from the cold tier lives seven days more (data-model §3.2), or
+    ``CACHE_COLD_TTL_S`` where that is shorter.
+    """
 
     def __init__(
         self,
@@ -111,46 +93,34 @@ class TieredCache:
         self._shared = shared
         self._cold = cold
         self._clock = clock
-        self._metrics = metrics
         self._settings = settings
+        self._tally = Tally(metrics)
         self._flights: Flights[Hit] = Flights()
-        self._refreshing: set[asyncio.Task[None]] = set()
-        self._tiers = {
-            source: metrics.cache_requests.labels(name)
-            for source, name in (
-                (CacheSource.EDGE, "edge"),
-                (CacheSource.KV, "kv"),
-                (CacheSource.COLD, "cold"),
-                (CacheSource.DB, "db"),
-                (CacheSource.API, "api_miss"),
-                (CacheSource.NONE, "api_miss"),
-            )
-        }
-        self._fresh_hits = metrics.cache_events.labels("edge_hit_fresh")
+        self._background = Background()
 
     def peek(self, key: str) -> Hit | None:
         """Return a fresh answer that is to be had without waiting, or ``None``."""
-        now = self._clock.time()
+        started = self._clock.monotonic()
         entry = self.memory.get(key)
-        if entry is not None and now < entry.fresh_until:
-            self._tiers[CacheSource.EDGE].inc()
-            self._fresh_hits.inc()
-            return _hit(key, entry, CacheSource.EDGE)
-        if entry is not None or not self._shared.reads_inline:
-            return None
-        return self._peek_shared(key)
+        if entry is not None:
+            if self._clock.time() >= entry.fresh_until:
+                return None
+            self._tally.fresh(self._clock.monotonic() - started)
+            return Hit(key=key, entry=entry, source=CacheSource.EDGE)
+        return self._peek_shared(key, started) if self._shared.reads_inline else None
 
-    def _peek_shared(self, key: str) -> Hit | None:
+    def _peek_shared(self, key: str, started: float) -> Hit | None:
         try:
-            value = self._shared.get_now(key)
+            hit = self._read(key, self._shared.get_now(key)) or self._read(
+                key, self._shared.get_now(_negative(key)), negative=True
+            )
         except StorageProblem as problem:
             log.warning("shared_tier_skipped", problem=problem.message)
             return None
-        entry = decode_entry(value, origin=CacheSource.KV) if value is not None else None
-        if entry is None:
-            return None
-        self._remember(key, entry)
-        return self._counted(_hit(key, entry, CacheSource.KV))
+        if hit is not None:
+            self._tally.looked(hit.source, self._clock.monotonic() - started)
+            self._tally.answered(hit.source)
+        return hit
 
     async def fetch(self, key: str, load: Loader) -> Hit:
         """Return the answer of a key: from the fastest tier that has it, else from ``load``.
@@ -163,61 +133,87 @@ class TieredCache:
             return hit
         entry = self.memory.get(key)
         if entry is not None and self._clock.time() < entry.stale_until:
-            self._metrics.cache_events.labels("edge_hit_stale").inc()
             self._refresh(key, load)
-            return self._counted(_hit(key, entry, CacheSource.EDGE, stale=True))
-        hit, joined = await self._flights.join(key, lambda: self._below_memory(key, load))
+            self._tally.happened("edge_hit_stale")
+            self._tally.answered(CacheSource.EDGE)
+            return Hit(key=key, entry=entry, source=CacheSource.EDGE, stale=True)
+        seen = entry is None and self._shared.reads_inline  # ``peek`` has just looked there
+        try:
+            hit, joined = await self._flights.join(
+                key, lambda: self._below_memory(key, load, seen=seen)
+            )
+        except BooksTrackError:
+            self._tally.answered(CacheSource.NONE)
+            raise
         if joined:
-            self._metrics.cache_events.labels("coalesced").inc()
+            self._tally.happened("coalesced")
+        self._tally.answered(hit.source)
         return hit
 
-    async def _below_memory(self, key: str, load: Loader) -> Hit:
+    async def _below_memory(self, key: str, load: Loader, *, seen: bool) -> Hit:
         started = self._clock.monotonic()
-        hit = await self._from_shared(key) or await self._from_cold(key)
+        hit = None if seen else await self._from_shared(key)
+        hit = hit or await self._from_cold(key)
         if hit is None:
             hit = self._keepable(key, await load())
             await self._keep(hit)
-        self._metrics.cache_latency.labels(hit.source.value.lower()).observe(
-            self._clock.monotonic() - started
-        )
-        return self._counted(hit)
-
-    def _counted(self, hit: Hit) -> Hit:
-        self._tiers[hit.source].inc()
+        self._tally.looked(hit.source, self._clock.monotonic() - started)
         return hit
 
     async def _from_shared(self, key: str) -> Hit | None:
-        for name in (key, _negative(key)):
-            try:
-                value = await self._shared.get(name)
-            except StorageProblem as problem:
-                log.warning("shared_tier_skipped", problem=problem.message)
-                return None
-            entry = decode_entry(value, origin=CacheSource.KV) if value is not None else None
-            if entry is not None:
-                event = "kv_hit" if name == key else "negative_hit"
-                self._metrics.cache_events.labels(event).inc()
-                self._remember(key, entry)
-                return _hit(key, entry, CacheSource.KV)
-        return None
-
-    async def _from_cold(self, key: str) -> Hit | None:
-        if self._cold is None:
-            return None
-        self._metrics.cache_events.labels("cold_check").inc()
         try:
-            async with asyncio.timeout(_COLD_WAIT_S):
-                value = await self._cold.get(key)
-        except (StorageProblem, TimeoutError) as problem:
-            log.warning("cold_tier_skipped", problem=str(problem))
+            return self._read(key, await self._shared.get(key)) or self._read(
+                key, await self._shared.get(_negative(key)), negative=True
+            )
+        except StorageProblem as problem:
+            log.warning("shared_tier_skipped", problem=problem.message)
             return None
-        entry = decode_entry(value, origin=CacheSource.COLD) if value is not None else None
+
+    def _read(self, key: str, value: bytes | None, *, negative: bool = False) -> Hit | None:
+        """Take over what the shared tier holds; what cannot be read is a miss."""
+        entry = decode_entry(value, origin=CacheSource.KV) if value is not None else None
         if entry is None:
             return None
-        entry.ttl = entry.age(self._clock.time()) + self._settings.cold_ttl_s
-        hit = _hit(key, entry, CacheSource.COLD)
-        self._metrics.cold_rehydrations.inc()
-        await self._keep(hit)
+        if negative:
+            self._tally.happened("negative_hit")
+        self._remember(key, entry)
+        return Hit(key=key, entry=entry, source=CacheSource.KV)
+
+    async def _from_cold(self, key: str) -> Hit | None:
+        """Bring an entry back; one that takes too long is there for the next request."""
+        if self._cold is None:
+            return None
+        self._tally.happened("cold_check")
+        reading = self._background.start(self._rehydrate(self._cold, key), f"cold {key[:80]}")
+        pause = asyncio.ensure_future(self._clock.sleep(_COLD_WAIT_S))
+        try:
+            await asyncio.wait((reading, pause), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            pause.cancel()
+        if not reading.done():
+            log.warning("cold_tier_slow", key=key)
+            return None
+        return reading.result()
+
+    async def _rehydrate(self, cold: ColdTier, key: str) -> Hit | None:
+        try:
+            value = await cold.get(key)
+        except StorageProblem as problem:
+            log.warning("cold_tier_skipped", problem=problem.message)
+            return None
+        if value is None:
+            return None
+        entry = decode_entry(value, origin=CacheSource.COLD)
+        known = self.memory.get(key)
+        hit = None
+        if entry is not None and (known is None or known.cached_at <= entry.cached_at):
+            now = self._clock.time()
+            entry.ttl = entry.age(now) + min(_REHYDRATED_S, self._settings.cold_ttl_s)
+            hit = Hit(key=key, entry=entry, source=CacheSource.COLD)
+            self._tally.rehydrated()
+            if not await self._keep(hit):
+                return hit
+        self._background.start(cold.forget(key), f"forget cold {key[:80]}")
         return hit
 
     def _keepable(self, key: str, fresh: Fresh) -> Hit:
@@ -229,19 +225,23 @@ class TieredCache:
             quality=fresh.quality,
             origin=fresh.source,
         )
-        return _hit(key, entry, fresh.source)
+        return Hit(key=key, entry=entry, source=fresh.source)
 
-    async def _keep(self, hit: Hit) -> None:
+    async def _keep(self, hit: Hit) -> bool:
+        """Write to the shared tier, then to memory; tell whether the shared tier has it now."""
         entry = hit.entry
         left = entry.left(self._clock.time())
         if left < 1:
-            return
+            return False
         name = hit.key if entry.facts.found else _negative(hit.key)
+        written = True
         try:
             await self._shared.set(name, encode_entry(entry), ttl_s=left)
         except StorageProblem as problem:
             log.warning("shared_tier_skipped", problem=problem.message)
+            written = False
         self._remember(hit.key, entry)
+        return written
 
     def _remember(self, key: str, entry: Entry) -> None:
         now = self._clock.time()
@@ -251,17 +251,9 @@ class TieredCache:
         self.memory.put(key, entry)
 
     def _refresh(self, key: str, load: Loader) -> None:
-        if key in self._flights:
-            return
-        task = asyncio.create_task(self._refresh_now(key, load), name=f"refresh {key[:80]}")
-        self._refreshing.add(task)
-        task.add_done_callback(self._refreshing.discard)
-
-    async def _refresh_now(self, key: str, load: Loader) -> None:
-        try:
-            await self._flights.join(key, lambda: self._below_memory(key, load))
-        except BooksTrackError as problem:
-            log.warning("refresh_failed", code=problem.code, problem=problem.message)
+        if key not in self._flights:
+            work = self._flights.join(key, lambda: self._below_memory(key, load, seen=False))
+            self._background.start(work, f"refresh {key[:80]}")
 
     async def replace(self, key: str, fresh: Fresh) -> None:
         """Put a better answer where an earlier one stands, in every tier."""
@@ -269,19 +261,12 @@ class TieredCache:
 
     def observe(self) -> None:
         """Bring the gauges up to date; called when metrics are read."""
-        self._metrics.cache_entries.labels("edge").set(len(self.memory))
-        self._metrics.cache_bytes.labels("edge").set(self.memory.bytes)
+        self._tally.holds(len(self.memory), self.memory.bytes)
 
     async def close(self) -> None:
         """End background refreshes and running loads."""
-        for task in list(self._refreshing):
-            task.cancel()
-        await asyncio.gather(*self._refreshing, return_exceptions=True)
         await self._flights.close()
-
-
-def _hit(key: str, entry: Entry, source: CacheSource, *, stale: bool = False) -> Hit:
-    return Hit(key=key, entry=entry, source=source, stale=stale, cautions=entry.facts.cautions)
+        await self._background.close()
 
 
 def _negative(key: str) -> str:

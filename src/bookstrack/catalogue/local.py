@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from bookstrack.errors import ProviderFailed, StorageProblem
 from bookstrack.model.query import (
     AuthorWorksQuery,
@@ -22,8 +20,8 @@ class LocalCatalogue:
     """The relational catalogue behind the provider protocol; a database failure is a problem
     of this source alone."""
 
-    name: ClassVar[ProviderId] = ProviderId.CATALOG
-    answers: ClassVar[frozenset[type]] = frozenset(
+    name: ProviderId = ProviderId.CATALOG
+    answers: frozenset[type] = frozenset(
         {IsbnQuery, TextQuery, TitleAuthorQuery, EditionsQuery, AuthorWorksQuery}
     )
 

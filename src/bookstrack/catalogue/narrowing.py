@@ -18,7 +18,7 @@ def narrowed(hit: Hit, *, title: str, author: str, filters: Filters) -> Hit:
         return hit
     entry = Entry(
         msgspec.json.encode(SearchData(query=data.query)),
-        Facts(found=False, asked=hit.entry.facts.asked),
+        Facts(found=False, asked=hit.entry.facts.asked, cautions=hit.entry.facts.cautions),
         cached_at=hit.entry.cached_at,
         ttl=hit.entry.ttl,
         quality=0.0,

@@ -88,7 +88,7 @@ class Catalogue:
             entry=hit.entry,
             source=hit.source,
             stale=hit.stale,
-            cautions=(*hit.cautions, _CHECK_DIGIT),
+            remarks=(_CHECK_DIGIT,),
         )
 
     async def by_title(self, text: str, *, limit: int, offset: int = 0) -> Hit:
@@ -139,11 +139,7 @@ class Catalogue:
         outside = await self._questioner.in_turn(
             self.roster.for_query(TextQuery), query, within=self._finder.budget(), enough=bool
         )
-        heard = Heard(
-            findings=(*own.findings, *outside.findings),
-            problems=(*own.problems, *outside.problems),
-            asked=(*own.asked, *outside.asked),
-        )
+        heard = _both(own, outside)
         if not heard.records:
             outside.raise_if_unanswered()
             return self._finder.nothing(question, heard)
@@ -288,8 +284,19 @@ class Catalogue:
         ]
         providers.sort(key=lambda p: p.name is not ProviderId.GOOGLE)
         budget = self._finder.budget()
-        heard = await self._questioner.together([*providers, self._local], query, within=budget)
+        heard = await self._questioner.together(providers, query, within=budget)
+        if not heard.records:
+            own = await self._questioner.together([self._local], query, within=budget)
+            heard = _both(heard, own)
         if not heard.records:
             heard.raise_if_unanswered()
             return self._finder.nothing(question, heard)
         return await self._listed(question, distinct(heard.records)[:limit], heard)
+
+
+def _both(first: Heard, second: Heard) -> Heard:
+    return Heard(
+        findings=(*first.findings, *second.findings),
+        problems=(*first.problems, *second.problems),
+        asked=(*first.asked, *second.asked),
+    )

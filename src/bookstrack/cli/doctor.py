@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import os
-import tomllib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 from rich.console import Console
+from rich.markup import escape
 
 from bookstrack.assembly import Assembly, open_assembly
 from bookstrack.cli.database import database_url
-from bookstrack.errors import BooksTrackError, ConfigurationProblem
+from bookstrack.cli.environments import settings_of, shared_stores, without_secrets
+from bookstrack.cli.surroundings import in_words
+from bookstrack.errors import BooksTrackError
 from bookstrack.health import try_provider
 from bookstrack.model.provider_names import breaker_name
 from bookstrack.settings import Settings
 from bookstrack.settings_loading import Loaded, load_settings
 from bookstrack.telemetry.logging import configure_logging
-
-_SHARED = ("database_url", "kv_url", "object_store", "data_dir")
 
 
 class _Findings:
@@ -32,21 +31,27 @@ class _Findings:
         self.failed = False
 
     def good(self, text: str) -> None:
-        self._console.print(f"[green]ok[/]       {text}")
+        self._print("ok", "green", text)
 
     def warn(self, text: str) -> None:
-        self._console.print(f"[yellow]warning[/]  {text}")
+        self._print("warning", "yellow", text)
 
     def bad(self, text: str) -> None:
         self.failed = True
-        self._console.print(f"[red]problem[/]  {text}")
+        self._print("problem", "red", text)
+
+    def _print(self, kind: str, colour: str, text: str) -> None:
+        self._console.print(f"[{colour}]{kind:<9}[/]{escape(text)}", highlight=False)
 
 
 def doctor(
     *,
     against: Annotated[
         list[Path] | None,
-        Parameter(help="Settings files of other environments; warn where storage is shared."),
+        Parameter(
+            negative="",
+            help="Settings file of another environment; warn where storage is shared. Repeatable.",
+        ),
     ] = None,
     network: Annotated[bool, Parameter(help="Ask each provider one question.")] = True,
 ) -> int:
@@ -64,9 +69,9 @@ def doctor(
 def _settings(found: _Findings, loaded: Loaded) -> None:
     settings = loaded.settings
     count = len(loaded.sources)
-    found.good(f"settings can be read; {count} differ from the defaults by source:")
+    found.good(f"settings can be read; {count} of them set:")
     for name, source in sorted(loaded.sources.items()):
-        found.good(f"  {name} from the {source}")
+        found.good(f"  {name} by the {source}")
     for warning in loaded.warnings:
         found.warn(warning)
     if settings.providers.offline:
@@ -80,27 +85,14 @@ def _settings(found: _Findings, loaded: Loaded) -> None:
 
 
 def _against(found: _Findings, settings: Settings, path: Path) -> None:
-    shared = list(_shared_stores(settings, path))
+    shared = list(shared_stores(settings.storage, settings_of(path).storage))
     for name in shared:
         found.warn(
-            f"{name} is the same in {path}: two environments that share storage overwrite "
+            f"the {name} is the same in {path}: two environments that share storage overwrite "
             "each other's data"
         )
     if not shared:
         found.good(f"shares no storage with {path}")
-
-
-def _shared_stores(settings: Settings, path: Path) -> Iterator[str]:
-    try:
-        other = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as problem:
-        raise ConfigurationProblem("--against", f"cannot read {path}: {problem}") from None
-    defaults = Settings().storage
-    for name in _SHARED:
-        mine = getattr(settings.storage, name)
-        theirs = str(other.get(name, getattr(defaults, name)))
-        if mine and mine == theirs:
-            yield name
 
 
 async def _parts(found: _Findings, settings: Settings, *, network: bool) -> None:
@@ -110,7 +102,7 @@ async def _parts(found: _Findings, settings: Settings, *, network: bool) -> None
             if network:
                 await _providers(found, parts)
     except BooksTrackError as problem:
-        found.bad(problem.message)
+        found.bad(in_words(problem))
 
 
 async def _storage(found: _Findings, parts: Assembly) -> None:
@@ -125,6 +117,11 @@ async def _storage(found: _Findings, parts: Assembly) -> None:
             found.good(f"{name} answers in {check.latency_ms} ms")
         else:
             found.bad(f"{name}: {check.problem}")
+    if state.database.ok:
+        await _catalogue(found, parts)
+
+
+async def _catalogue(found: _Findings, parts: Assembly) -> None:
     marker = await parts.environment_marker()
     mine = parts.settings.server.environment
     if marker is not None and marker != mine:
@@ -132,15 +129,8 @@ async def _storage(found: _Findings, parts: Assembly) -> None:
             f"the database was last served as {marker}, this is {mine}: two environments share "
             "storage"
         )
-    found.good(
-        f"{await parts.store.count()} books in the catalogue at "
-        f"{_without_password(database_url(parts.settings))}"
-    )
-
-
-def _without_password(url: str) -> str:
-    scheme, _, rest = url.partition("://")
-    return f"{scheme}://{rest.rpartition('@')[2]}"
+    place = without_secrets(database_url(parts.settings.storage))
+    found.good(f"{await parts.store.count()} books in the catalogue at {place}")
 
 
 async def _providers(found: _Findings, parts: Assembly) -> None:

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from bookstrack.assembly import open_assembly
 from bookstrack.cache.tiers import Hit
+from bookstrack.cli.database import refuse_unmigrated
 from bookstrack.cli.surroundings import read_settings
 from bookstrack.errors import InvalidQuery
 from bookstrack.model.answer import SearchData
@@ -35,6 +36,7 @@ def lookup(
     settings = read_settings()
     quiet = replace(settings.telemetry, log_level="ERROR")
     configure_logging(quiet)
+    refuse_unmigrated(settings)
     hit = asyncio.run(_answer(settings, text, limit))
     data = decode_search(hit.entry.body)
     if json:

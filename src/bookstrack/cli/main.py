@@ -2,48 +2,80 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 
 from cyclopts import App, CycloptsError
 
 from bookstrack import __version__
+from bookstrack.cli.surroundings import say
 from bookstrack.errors import BooksTrackError, ConfigurationProblem, RequestProblem
 
-app = App(
-    name="bookstrack",
-    help="A self-hosted server that knows books.",
-    version=__version__,
-)
-for _name, _place, _help in (
-    ("serve", "serve:serve", "Run the HTTP server."),
-    ("lookup", "lookup:lookup", "Find a book by ISBN or words."),
-    ("doctor", "doctor:doctor", "Check settings, storage and providers."),
-    ("migrate", "database:migrate", "Apply pending database migrations."),
-    ("openapi", "openapi:openapi", "Print the OpenAPI document."),
+_ABOUT = """A self-hosted server that knows books.
+
+Settings are environment variables that begin with BOOKSTRACK_, or lines of the TOML file that
+BOOKSTRACK_CONFIG names. Without any, everything is kept in the folder ./data.
+
+Exit codes: 0 done, 1 failed or nothing found, 2 wrong use or settings, 130 interrupted.
+"""
+_SERVE = """Run the HTTP server.
+
+The first SIGTERM or Ctrl-C lets running requests finish within BOOKSTRACK_SHUTDOWN_GRACE_S
+seconds while new ones are refused; a second one ends the server at once.
+
+An SQLite database is brought up to date at the start. PostgreSQL is not: run bookstrack migrate.
+"""
+_LOOKUP = """Find a book by ISBN or words.
+
+It is answered from this machine's database and from the providers in use, as the server would.
+"""
+_DOCTOR = """Check settings, storage and providers.
+
+Says in words what is set, what works and what does not. Never prints a secret. Exit code 1 when
+something does not work; warnings leave it at 0.
+"""
+_MIGRATE = """Apply pending database migrations.
+
+Safe to run again, and from several machines at once.
+"""
+_OPENAPI = """Print the OpenAPI document of this version."""
+
+app = App(name="bookstrack", help=_ABOUT, version=__version__)
+for _name, _place, _help in (  # loaded when they are called
+    ("serve", "serve:serve", _SERVE),
+    ("lookup", "lookup:lookup", _LOOKUP),
+    ("doctor", "doctor:doctor", _DOCTOR),
+    ("migrate", "database:migrate", _MIGRATE),
+    ("openapi", "openapi:openapi", _OPENAPI),
 ):
     app.command(f"bookstrack.cli.{_place}", name=_name, help=_help)
 
-_WRONG_USE = 2
 _FAILED = 1
+_WRONG_USE = 2
+_INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command. Exit codes: 0 done, 1 failed, 2 wrong use or settings, 130 interrupted."""
+    sys.exit(_code(arguments))
+
+
+def _code(arguments: Sequence[str] | None) -> int:
     try:
         result = app(arguments, exit_on_error=False, print_error=True, result_action="return_value")
+        sys.stdout.flush()
     except CycloptsError:
-        sys.exit(_WRONG_USE)
+        return _WRONG_USE
     except (ConfigurationProblem, RequestProblem) as problem:
-        _say(problem.message)
-        sys.exit(_WRONG_USE)
+        say(problem)
+        return _WRONG_USE
     except BooksTrackError as problem:
-        _say(problem.message)
-        sys.exit(_FAILED)
+        say(problem)
+        return _FAILED
+    except BrokenPipeError:  # the reader, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _FAILED
     except KeyboardInterrupt:
-        sys.exit(130)
-    sys.exit(result if isinstance(result, int) else 0)
-
-
-def _say(message: str) -> None:
-    print(f"bookstrack: {message}", file=sys.stderr)
+        return _INTERRUPTED
+    return result if isinstance(result, int) else 0

@@ -9,9 +9,9 @@ from typing import Annotated
 from cyclopts import Parameter
 from msgspec.structs import replace
 
-from bookstrack.cli.database import database_url
+from bookstrack.cli.database import refuse_unmigrated
 from bookstrack.cli.surroundings import read_settings
-from bookstrack.errors import ConfigurationProblem, StorageUnavailable
+from bookstrack.errors import ConfigurationProblem
 from bookstrack.settings import ServerSettings, Settings
 from bookstrack.telemetry.logging import configure_logging
 from bookstrack.web.listening import open_socket
@@ -25,10 +25,6 @@ def serve(
     listener: Annotated[int | None, Parameter(show=False)] = None,
 ) -> int:
     """Run the HTTP server until SIGTERM or Ctrl-C.
-
-    Everything is set by BOOKSTRACK_ variables or in the file that BOOKSTRACK_CONFIG names; the
-    options here win over both. The first signal lets running requests finish within
-    BOOKSTRACK_SHUTDOWN_GRACE_S seconds, a second one ends the server at once.
 
     Parameters
     ----------
@@ -74,26 +70,5 @@ def _server(
 def _run(settings: Settings, listener: socket.socket, *, supervised: bool) -> None:
     from bookstrack.web.server import run  # loads everything; the supervisor does without
 
-    _refuse_unmigrated(settings)
+    refuse_unmigrated(settings)
     run(settings, listener, supervised=supervised)
-
-
-def _refuse_unmigrated(settings: Settings) -> None:
-    """Stop where migrations are the operator's step and have not been made.
-
-    A database that cannot be reached is no reason: it is used as soon as it is there.
-    """
-    url = database_url(settings)
-    if url.startswith("sqlite"):
-        return
-    from bookstrack.storage.database.migrate import pending
-
-    try:
-        missing = pending(url)
-    except StorageUnavailable:
-        return
-    if missing:
-        raise ConfigurationProblem(
-            "BOOKSTRACK_DATABASE_URL",
-            "migrations are pending: run `bookstrack migrate` first",
-        )

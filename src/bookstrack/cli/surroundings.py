@@ -1,10 +1,11 @@
-"""What every command does first: read the settings and say what is odd about them."""
+"""What every command does first and last: read the settings, say in words what is wrong."""
 
 from __future__ import annotations
 
 import os
 import sys
 
+from bookstrack.errors import BooksTrackError, StorageProblem
 from bookstrack.settings import Settings
 from bookstrack.settings_loading import load_settings
 
@@ -18,5 +19,23 @@ def read_settings(*, warn: bool = True) -> Settings:
     loaded = load_settings(os.environ)
     if warn:
         for warning in loaded.warnings:
-            print(f"bookstrack: {warning}", file=sys.stderr)
+            _print(warning)
     return loaded.settings
+
+
+def say(problem: BooksTrackError) -> None:
+    """Print a problem to standard error as one line."""
+    _print(in_words(problem))
+
+
+def in_words(problem: BooksTrackError) -> str:
+    """Return the message; the operator, unlike a caller, is also told what the store said."""
+    cause = problem.__cause__
+    if not isinstance(problem, StorageProblem) or cause is None:
+        return problem.message
+    said = str(getattr(cause, "orig", None) or cause).strip()
+    return f"{problem.message}: {said.splitlines()[0]}" if said else problem.message
+
+
+def _print(text: str) -> None:
+    sys.stderr.write(f"bookstrack: {text}\n")  # in one piece: several processes may say it

@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from bookstrack.clock import Clock
 from bookstrack.errors import StorageUnavailable
+from bookstrack.limits.patience import PatientCounters
 from bookstrack.limits.rules import RateClass, Rates
 from bookstrack.settings import LimitSettings, Rate
 from bookstrack.storage.kv.base import Count, Counters
@@ -89,7 +90,7 @@ class Limiter:
         self._clock = clock
         self._metrics = metrics
         self._memory = MemoryCounters()
-        self._counters = counters
+        self._counters = None if counters is None else PatientCounters(counters, clock)
         self._warn_at = -math.inf
 
     @property
@@ -174,5 +175,6 @@ def _verdict(rate: Rate, count: Count, now: float) -> Verdict:
         limit=rate.count,
         remaining=max(0, rate.count - count.used),
         resets_at=math.ceil(count.resets_at),
-        retry_after=math.ceil(count.resets_at - now),
+        # another server's clock, or an earlier look at ours, may have begun the window
+        retry_after=max(1, min(rate.seconds, math.ceil(count.resets_at - now))),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Sequence
 from urllib.parse import quote
 
 import msgspec
@@ -60,8 +60,8 @@ def channel_options(settings: GoogleSettings, common: ProviderSettings) -> Chann
 class GoogleBooks:
     """The Google Books provider."""
 
-    name: ClassVar[ProviderId] = ProviderId.GOOGLE
-    answers: ClassVar[frozenset[type]] = frozenset(
+    name: ProviderId = ProviderId.GOOGLE
+    answers: frozenset[type] = frozenset(
         {IsbnQuery, TextQuery, TitleAuthorQuery, EditionsQuery, ProviderIdQuery}
     )
 
@@ -97,7 +97,9 @@ class GoogleBooks:
 
     async def _by_id(self, volume_id: str, within: Budget) -> Findings:
         path = f"{_VOLUMES}/{quote(volume_id, safe='')}"
-        volume = await self._channel.get_json(path, Volume, within=within, explain=explain)
+        volume = await self._channel.get_json(
+            path, Volume, within=within, explain=explain, sound=lambda one: _sound([one])
+        )
         record = record_from_volume(volume, reading.this_year(self._clock))
         return Findings(books=(record,) if record is not None else ())
 
@@ -126,9 +128,19 @@ class GoogleBooks:
 
     async def _page(self, params: dict[str, str], within: Budget) -> Volumes:
         page = await self._channel.get_json(
-            _VOLUMES, Volumes, within=within, params=params, explain=explain
+            _VOLUMES,
+            Volumes,
+            within=within,
+            params=params,
+            explain=explain,
+            sound=lambda found: _sound(found.items or ()),
         )
         return page or Volumes()
+
+
+def _sound(volumes: Sequence[Volume | None]) -> bool:
+    about = (volume.volume_info for volume in volumes if volume is not None)
+    return reading.believable(info.title for info in about if info is not None)
 
 
 def title_author_terms(title: str, author: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, TypeVar
+from typing import TypeVar
 from urllib.parse import quote
 
 import msgspec
@@ -83,8 +83,8 @@ class Isbndb:
     told to slow down, for both are how an exhausted key shows (quirk 11).
     """
 
-    name: ClassVar[ProviderId] = ProviderId.ISBNDB
-    answers: ClassVar[frozenset[type]] = frozenset(
+    name: ProviderId = ProviderId.ISBNDB
+    answers: frozenset[type] = frozenset(
         {IsbnQuery, TextQuery, TitleAuthorQuery, EditionsQuery, AuthorWorksQuery}
     )
 
@@ -190,7 +190,7 @@ class Isbndb:
         self, path: str, into: type[T], within: Budget, params: dict[str, str]
     ) -> T | None:
         found = await self._channel.get_json(
-            path, into, within=within, params=params, explain=self.explain
+            path, into, within=within, params=params, explain=self.explain, sound=_sound
         )
         self._slowed_at = None
         if found is not None and into is not _KeyState:
@@ -228,6 +228,16 @@ class Isbndb:
         return Moment(
             this_year=reading.this_year(self._clock), synced=timestamp(self._clock.time())
         )
+
+
+def _sound(answer: object) -> bool:
+    match answer:
+        case BookAnswer(book=book):
+            return book is None or reading.believable([book.title])
+        case BookList(listed=books):
+            return reading.believable(book.title for book in books)
+        case _:
+            return True
 
 
 def _nothing_left(reply: Reply) -> bool:

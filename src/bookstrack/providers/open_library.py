@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from bookstrack.clock import Clock
 from bookstrack.model.query import (
     AuthorWorksQuery,
@@ -41,8 +39,8 @@ def channel_options(settings: OpenLibrarySettings, common: ProviderSettings) -> 
 class OpenLibrary:
     """The Open Library provider. Cover addresses are https, whatever their base says."""
 
-    name: ClassVar[ProviderId] = ProviderId.OPEN_LIBRARY
-    answers: ClassVar[frozenset[type]] = frozenset(
+    name: ProviderId = ProviderId.OPEN_LIBRARY
+    answers: frozenset[type] = frozenset(
         {
             IsbnQuery,
             TextQuery,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from msgspec import structs
 
@@ -247,7 +247,7 @@ class Asking:
         self, path: str, into: type[T], *, params: Mapping[str, str] | None = None
     ) -> T | None:
         return await self._channel.get_json(
-            path, into, within=self._within, params=params, explain=explain
+            path, into, within=self._within, params=params, explain=explain, sound=sound
         )
 
     async def _hit(self, terms: str) -> WorkHit | None:
@@ -267,6 +267,24 @@ def explain(reply: Reply) -> ProviderProblem | None:
     if reply.status == 403:
         return ProviderBusy(ProviderId.OPEN_LIBRARY, "Open Library asks us to slow down")
     return None
+
+
+def sound(answer: object) -> bool:
+    """Tell whether what an answer lists has titles, or names, that are texts."""
+    match answer:
+        case WorkHits(docs=listed) | AuthorHits(docs=listed):
+            things = listed or ()
+        case WorkEntries(entries=listed) | EditionEntries(entries=listed):
+            things = listed or ()
+        case dict():
+            things = tuple(cast("dict[str, object]", answer).values())
+        case _:
+            things = (answer,)
+    return reading.believable(
+        getattr(thing, "title", getattr(thing, "name", None))
+        for thing in things
+        if thing is not None
+    )
 
 
 def _terms(asked: Mapping[str, str]) -> dict[str, str]:

@@ -108,6 +108,17 @@ def publisher(value: object) -> str | None:
     return None if name is None or name.casefold() == "unknown" else name
 
 
+def believable(names: Iterable[object]) -> bool:
+    """Tell whether one at least of the things an answer lists is named by a text, or not at all.
+
+    One odd value must not cost the whole answer; but where nothing has the name it should have,
+    "nothing found" would be a wrong reading of it.
+    """
+    listed = list(names)
+    named_well = (name is None or name == [] or isinstance(name, str) for name in listed)
+    return not listed or any(named_well)
+
+
 def authors(people: Iterable[Author]) -> tuple[Author, ...]:
     """Return each person once, by name; ``Unknown Author`` where there is nobody."""
     distinct: dict[str, Author] = {}

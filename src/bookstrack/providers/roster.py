@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
+from bookstrack.errors import ConfigurationProblem
 from bookstrack.model.query import (
     AuthorFactsQuery,
     AuthorWorksQuery,
@@ -44,11 +45,15 @@ _ORDER: dict[type, tuple[ProviderId, ...]] = {
 
 
 class Roster:
-    """The providers in use. One whose key is missing is not in here at all."""
+    """The providers in use. One whose key is missing is not in here at all.
+
+    Raises:
+        ConfigurationProblem: ``order`` names somebody who is no provider.
+    """
 
     def __init__(self, providers: Iterable[Provider], *, order: Sequence[str] = ()) -> None:
         self._providers = {provider.name: provider for provider in providers}
-        self._override = tuple(ProviderId(name) for name in order)
+        self._override = tuple(map(_known, order))
 
     def for_query(self, kind: type, *, prefer: ProviderId | None = None) -> tuple[Provider, ...]:
         """Return the providers that answer this type of query, first to be asked first."""
@@ -69,6 +74,16 @@ class Roster:
     def names(self) -> tuple[ProviderId, ...]:
         """Return the ids in use."""
         return tuple(self._providers)
+
+
+def _known(name: str) -> ProviderId:
+    try:
+        return ProviderId(name)
+    except ValueError:
+        choices = ", ".join(_BOOKS)
+        raise ConfigurationProblem(
+            "BOOKSTRACK_PROVIDER_ORDER", f"{name} is none of {choices}"
+        ) from None
 
 
 def outside_providers() -> tuple[Callable[..., Provider], ...]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import ClassVar, TypeVar
+from typing import TypeVar
 
 from msgspec import Struct
 
@@ -89,8 +89,8 @@ class _Items(Struct):
 class Wikidata:
     """The Wikidata provider. ``use_ethnicity`` lets P172 make the region Indigenous."""
 
-    name: ClassVar[ProviderId] = ProviderId.WIKIDATA
-    answers: ClassVar[frozenset[type]] = frozenset({AuthorFactsQuery})
+    name: ProviderId = ProviderId.WIKIDATA
+    answers: frozenset[type] = frozenset({AuthorFactsQuery})
 
     def __init__(self, channel: Channel, *, use_ethnicity: bool = False) -> None:
         self._channel = channel

@@ -26,6 +26,12 @@ class Metrics:
         self.db_query_errors = self._counter(
             "db_query_errors_total", "Database operations that failed.", ("operation",)
         )
+        self.job_success = Gauge(
+            "scheduled_job_last_success_timestamp_seconds",
+            "When a scheduled job last ended well.",
+            ("job",),
+            registry=self.registry,
+        )
         build = Gauge(
             "build_info",
             "Always 1; labels name the build.",

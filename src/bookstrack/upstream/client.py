@@ -8,7 +8,7 @@ single probes, and waits have to fit the caller's budget.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from random import Random
 from typing import Literal, TypeVar
@@ -129,16 +129,18 @@ class Channel:
         within: Budget,
         params: Mapping[str, str] | None = None,
         explain: Explain | None = None,
+        sound: Callable[[T], bool] | None = None,
     ) -> T | None:
         """GET a path below the base URL, percent-encoded by the caller, and read it as a type.
 
-        Returns None for 404. Equal questions asked at the same time share one call.
+        An answer that is not ``sound`` counts as unreadable. Returns None for 404. Equal
+        questions asked at the same time share one call.
 
         Raises:
             ProviderProblem: the provider could not be used; which one when: providers §1.1.
         """
         asked = params or {}
-        question = Question(path=path, params=asked, into=into, explain=explain)
+        question = Question(path=path, params=asked, into=into, explain=explain, sound=sound)
         try:
             return await self._flights.share(
                 (path, tuple(sorted(asked.items())), into),

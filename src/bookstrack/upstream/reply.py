@@ -37,12 +37,16 @@ Explain = Callable[[Reply], ProviderProblem | None]
 
 
 class Question(Struct, Generic[T], frozen=True, kw_only=True):
-    """What is asked of a provider: a path, parameters without secrets, the type of the answer."""
+    """What is asked of a provider: a path, parameters without secrets, the type of the answer.
+
+    ``sound`` tells whether a decoded answer can be believed, where the type alone does not.
+    """
 
     path: str
     params: Mapping[str, str]
     into: type[T]
     explain: Explain | None = None
+    sound: Callable[[T], bool] | None = None
 
 
 class Verdict(Struct, Generic[T], frozen=True, kw_only=True):
@@ -103,7 +107,10 @@ def _decoded(reply: Reply, question: Question[T], provider: str) -> Verdict[T]:
     if not reply.content_type.endswith(("/json", "+json")):
         return failure(ProviderFailed(provider, f"{about} did not answer in JSON"))
     try:
-        return Verdict(value=_decoder(question.into).decode(reply.body))
+        decoder: msgspec.json.Decoder[T] = _decoder(question.into)
+        value = decoder.decode(reply.body)
+        if question.sound is None or question.sound(value):
+            return Verdict(value=value)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         pass  # the error quotes the body: nothing of it goes further
     return failure(ProviderFailed(provider, f"{about} answered something unreadable"))

@@ -130,7 +130,8 @@ class Sender:
         if not message.get("more_body", False):
             headers, body = self._whole(start["status"], headers, body)
         self.started = True
-        await self._send({**start, "headers": self._answering.complete(self._exchange, headers)})
+        start["headers"] = self._answering.complete(self._exchange, headers)
+        await self._send(start)
         await self._body({**message, "body": body})
 
     async def _body(self, message: Any) -> None:

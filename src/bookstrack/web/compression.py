@@ -22,6 +22,9 @@ class Packed(Struct, frozen=True):
     crc: int
     length: int
 
+    def __len__(self) -> int:
+        return len(self.deflated)
+
 
 def pack(prefix: bytes, *, level: int = 6) -> Packed:
     """Deflate the part that stays the same."""
@@ -47,8 +50,9 @@ def accepts_gzip(header: bytes) -> bool:
         return False
     if header == b"gzip, deflate":
         return True
+    allowed: dict[bytes, bool] = {}
     for part in header.lower().split(b","):
-        name, _, weight = part.strip().partition(b";")
-        if name.strip() in (b"gzip", b"*"):
-            return weight.replace(b" ", b"") not in (b"q=0", b"q=0.0", b"q=0.00", b"q=0.000")
-    return False
+        name, _, weight = part.partition(b";")
+        refused = weight.replace(b" ", b"") in (b"q=0", b"q=0.0", b"q=0.00", b"q=0.000")
+        allowed[name.strip()] = not refused
+    return allowed.get(b"gzip", allowed.get(b"*", False))

@@ -102,16 +102,9 @@ class Envelope:
         inner = b"" if payload == b"{}" else payload[1:-1] + b","
         return b'{"success":true,' + inner + b'"metadata":' + encode(metadata) + b"}"
 
-    def failure(
-        self,
-        error: ErrorBody,
-        metadata: Metadata,
-        *,
-        items: bool = False,
-        mirrored: bytes | None = None,
-    ) -> bytes:
-        """Return an encoded failure; ``mirrored`` as in ``prefix``."""
-        body = encode(
+    def failure(self, error: ErrorBody, metadata: Metadata, *, items: bool = False) -> bytes:
+        """Return an encoded failure."""
+        return encode(
             Failure(
                 success=False,
                 error=error,
@@ -120,7 +113,6 @@ class Envelope:
                 items=[] if items else None,
             )
         )
-        return body if mirrored is None else mirrored[:-1] + b"," + body[1:]
 
 
 def without_nulls(value: Any) -> Any:

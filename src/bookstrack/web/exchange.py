@@ -133,11 +133,13 @@ def identity_of(address: str) -> str:
 def anonymised(address: str) -> str:
     """Return an address for the log: IPv4 without its last octet, IPv6 cut to 48 bits."""
     parsed = _parse(address)
+    if isinstance(parsed, IPv6Address) and parsed.ipv4_mapped is not None:
+        parsed = parsed.ipv4_mapped
     if isinstance(parsed, IPv4Address):
-        return address.rpartition(".")[0] + ".0"
+        return str(parsed).rpartition(".")[0] + ".0"
     if isinstance(parsed, IPv6Address):
-        return str(IPv6Network((parsed, 48), strict=False).network_address)
-    return address
+        return str(IPv6Network((int(parsed), 48), strict=False).network_address)
+    return "unknown"
 
 
 def exempt(address: str, cidrs: tuple[str, ...]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import structlog
@@ -10,6 +11,7 @@ from litestar.exceptions import HTTPException
 
 from bookstrack import errors
 from bookstrack.model.answer import Caution
+from bookstrack.model.naming import camel_name
 from bookstrack.model.provider_names import breaker_name
 from bookstrack.web.envelope import Envelope, ErrorBody, metadata_of, without_nulls
 from bookstrack.web.exchange import Exchange, Headers
@@ -97,6 +99,8 @@ def ours(problem: BaseException, *, request_id: str) -> errors.BooksTrackError:
         return problem
     if isinstance(problem, HTTPException) and problem.status_code < 500:
         return _framework(problem)
+    if isinstance(problem, RecursionError):  # of the JSON decoder; nothing of ours recurses
+        return errors.InvalidRequest("The body is nested too deeply")
     log.error("request_failed", requestId=request_id, exc_info=problem)
     return errors.BooksTrackError("Something went wrong on our side; it has been logged")
 
@@ -106,17 +110,29 @@ def _framework(problem: HTTPException) -> errors.BooksTrackError:
         return errors.NotFound("There is nothing at this path")
     if problem.status_code == 413:
         return errors.TooLarge("The body is too large")
-    details: dict[str, Any] = {}
-    if isinstance(problem.extra, list):
-        details["problems"] = [
-            {key: str(item[key]) for key in ("key", "message", "source") if key in item}
-            for item in problem.extra[:20]
-            if isinstance(item, dict)
-        ]
-    first = details.get("problems") or [{}]
-    where, what = first[0].get("key"), first[0].get("message")
-    message = f"{where}: {what}" if where and what else "The request cannot be read"
-    return errors.InvalidRequest(message, details=details)
+    extra: list[Any] = problem.extra if isinstance(problem.extra, list) else []
+    problems = [_problem(item) for item in extra[:20]]
+    if not problems:
+        return errors.InvalidRequest("The request cannot be read")
+    if problems[0] == _NO_BODY:
+        return errors.InvalidRequest("A JSON body is required")
+    message = f"{problems[0]['key']}: {problems[0]['message']}"
+    return errors.InvalidRequest(message, details={"problems": problems})
+
+
+def _problem(item: Mapping[str, Any]) -> dict[str, str]:
+    """Return what the framework found wrong, with names as they stand in the request."""
+    source = str(item.get("source", "body"))
+    name = str(item.get("key", "data"))
+    in_body = source == "body"
+    return {
+        "key": name if in_body else camel_name(name).rstrip("_"),
+        "message": str(item.get("message", "")),
+        "source": "body" if in_body else source.rpartition(".")[2].lower(),
+    }
+
+
+_NO_BODY = {"key": "data", "message": "'data'", "source": "body"}
 
 
 def render(
@@ -134,7 +150,7 @@ def render(
     metadata = metadata_of(
         exchange.now, request_id=exchange.request_id, took_ms=took_ms, warnings=warnings
     )
-    body = envelope.failure(error, metadata, items=lists and status >= 500, mirrored=mirrored)
+    body = envelope.failure(error, metadata, items=lists and status >= 500)
     headers: Headers = [
         (b"content-type", b"application/json; charset=utf-8"),
         (b"cache-control", b"no-store"),

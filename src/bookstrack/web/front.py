@@ -8,7 +8,7 @@ are the same whichever way the answer takes.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from litestar.types import ASGIApp, Receive, Scope, Send
@@ -117,7 +117,8 @@ class Front:
     def _admit(self, exchange: Exchange, scope: Scope) -> RouteFacts | None:
         """Run the checks that need no waiting; ``None`` for an admitted preflight."""
         headers = exchange.headers
-        peer = scope.get("client")
+        known: Any = scope
+        peer = known.get("client")
         exchange.client = self._addresses.client(peer[0] if peer else "", headers)
         exchange.response_headers = self._answering.headers(exchange, scope)
         origin = headers.get(b"origin")
@@ -131,7 +132,7 @@ class Front:
         if facts is None:
             raise errors.NotFound("There is nothing at this path", details={"path": exchange.path})
         if facts.group is not None:
-            self._age(exchange, facts.group)
+            self._age(exchange, facts, facts.group)
         method = "GET" if exchange.method == "HEAD" else exchange.method
         if method not in facts.methods:
             raise errors.MethodNotAllowed(
@@ -147,12 +148,12 @@ class Front:
         if exchange.method == "OPTIONS" or self._cors.rejects:
             raise errors.OriginBlocked("Pages of this origin may not use this server")
 
-    def _age(self, exchange: Exchange, group: str) -> None:
-        announced = self._lifecycle.headers(group, exchange.now)
+    def _age(self, exchange: Exchange, facts: RouteFacts, group: str) -> None:
+        announced = self._lifecycle.headers(group, facts.template, exchange.now)
         if announced:
             self._parts.metrics.deprecated_requests.labels(group).inc()
             exchange.response_headers.extend(announced)
-        self._lifecycle.check(group, exchange.now)
+        self._lifecycle.check(group, facts.template, exchange.now)
 
     async def _preflight(self, exchange: Exchange, send: Send) -> None:
         origin = exchange.headers.get(b"origin")
@@ -195,7 +196,7 @@ class Front:
         self, exchange: Exchange, facts: RouteFacts, scope: Scope, receive: Receive, send: Send
     ) -> None:
         inner: Any = dict(scope)
-        inner["state"] = dict(scope.get("state") or {})
+        inner["state"] = dict(inner.get("state") or {})
         attach(inner, exchange)
         if exchange.method == "HEAD":
             inner["method"] = "GET"
@@ -226,11 +227,11 @@ def _draining() -> errors.Draining:
     return errors.Draining("The server is shutting down", retry_after=5)
 
 
-def _check_request_line(exchange: Exchange, scope: Scope) -> None:
+def _check_request_line(exchange: Exchange, scope: Mapping[str, Any]) -> None:
     raw_path = scope.get("raw_path") or b""
     if len(raw_path) + len(exchange.query) > _URL_LIMIT:
         raise errors.UrlTooLong("The address is longer than 8 KiB")
-    if sum(len(k) + len(v) for k, v in exchange.headers.items()) > _HEADERS_LIMIT:
+    if sum(len(name) + len(value) for name, value in scope["headers"]) > _HEADERS_LIMIT:
         raise errors.HeadersTooLarge("The request headers are larger than 32 KiB")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from email.utils import format_datetime
+from functools import cache
 
 from msgspec import Struct
 
@@ -12,20 +13,33 @@ from bookstrack.settings import ApiSettings
 
 
 class Group(Struct, frozen=True, kw_only=True):
-    """A group of routes with one fate; dates are epoch seconds."""
+    """A group of routes with one fate; dates are epoch seconds.
+
+    The star of ``successor`` stands for the kind of search.
+    """
 
     deprecated_at: int
     successor: str
     sunset_at: int | None = None
 
 
+_KINDS = {
+    "isbn": "isbn",
+    "author": "author",
+    "advanced": "advanced",
+    "google-books-isbn": "isbn",
+    "openlibrary-author": "author",
+    "isbndb": "advanced",
+    "isbndb-editions": "editions",
+    "isbndb-isbn": "isbn",
+}
 _MARCH_2026 = int(datetime(2026, 3, 1, tzinfo=UTC).timestamp())
 
 GROUPS = {
     "legacy_search": Group(
-        deprecated_at=1_763_164_800, sunset_at=_MARCH_2026, successor="/v1/search/title"
+        deprecated_at=1_763_164_800, sunset_at=_MARCH_2026, successor="/v1/search/*"
     ),
-    "external": Group(deprecated_at=1_763_164_800, successor="/v1/search/title"),
+    "external": Group(deprecated_at=1_763_164_800, successor="/v1/search/*"),
 }
 
 
@@ -35,7 +49,6 @@ class Lifecycle:
     def __init__(self, settings: ApiSettings) -> None:
         self._phases = settings.lifecycle
         self._enforce = settings.sunset_enforce
-        self._headers = {name: _headers(group) for name, group in GROUPS.items()}
 
     def phase(self, name: str, now: float) -> str:
         """Return the phase of a group at a time in epoch seconds."""
@@ -45,11 +58,11 @@ class Lifecycle:
             return "gone"
         return phase
 
-    def headers(self, name: str, now: float) -> tuple[tuple[bytes, bytes], ...]:
-        """Return the headers that announce the end of a group's routes."""
-        return () if self.phase(name, now) == "active" else self._headers[name]
+    def headers(self, name: str, path: str, now: float) -> tuple[tuple[bytes, bytes], ...]:
+        """Return the headers that announce the end of one of a group's routes."""
+        return () if self.phase(name, now) == "active" else _headers(GROUPS[name], path)
 
-    def check(self, name: str, now: float) -> None:
+    def check(self, name: str, path: str, now: float) -> None:
         """Refuse a route that is gone.
 
         Raises:
@@ -57,16 +70,24 @@ class Lifecycle:
         """
         if self.phase(name, now) == "gone":
             group = GROUPS[name]
-            details = {"successor": group.successor}
+            successor = _successor(group, path)
+            details = {"successor": successor}
             if group.sunset_at is not None:
                 details["sunset"] = _http_date(group.sunset_at)
-            raise Gone(f"This route is gone; use {group.successor}", details=details)
+            raise Gone(f"This route is gone; use {successor}", details=details)
 
 
-def _headers(group: Group) -> tuple[tuple[bytes, bytes], ...]:
+def _successor(group: Group, path: str) -> str:
+    """Return what replaces a route: the search that answers the same kind of question."""
+    name = path.rstrip("/").rpartition("/")[2]
+    return group.successor.replace("*", _KINDS.get(name, "title"))
+
+
+@cache
+def _headers(group: Group, path: str) -> tuple[tuple[bytes, bytes], ...]:
     headers = [
         (b"deprecation", b"@%d" % group.deprecated_at),
-        (b"link", f'<{group.successor}>; rel="successor-version"'.encode()),
+        (b"link", f'<{_successor(group, path)}>; rel="successor-version"'.encode()),
         (b"warning", b'299 - "Deprecated API"'),
     ]
     if group.sunset_at is not None:

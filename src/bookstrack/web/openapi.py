@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from functools import cache
-from types import UnionType
-from typing import Any, get_args
+from types import NoneType, UnionType
+from typing import Any, NotRequired, TypedDict, cast, get_args, get_type_hints, is_typeddict
 
-import msgspec
 from litestar import Litestar
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.spec import License, Tag
 from litestar.routes import HTTPRoute
 from msgspec import NODEFAULT, Struct
+from msgspec.structs import FieldInfo, fields
 
 from bookstrack.web.contract import Shape
 from bookstrack.web.envelope import Metadata
@@ -40,20 +41,21 @@ CONFIG = OpenAPIConfig(
 _IMAGES = ("image/webp", "image/jpeg", "image/png")
 _TEXT = {"schema": {"type": "string"}}
 _MORE_MEDIA = {"/metrics": "text/plain"}
-_ALWAYS = {
+_HEADERS = {
     "X-Request-ID": "The id of this request, as it stands in the log",
     "X-Response-Time": "How long the answer took, for instance 45ms",
     "X-Cache-Status": "HIT, MISS, BYPASS or NONE",
     "Cache-Control": "How long the answer may be kept, and by whom",
-}
-_OF_FAILURES = {"X-Error-Code": "The code of the error in the body"}
-_OF_LIMITS = {
+    "X-Error-Code": "The code of the error in the body",
     "X-RateLimit-Limit": "Requests that the class of this route allows per window",
     "X-RateLimit-Remaining": "Requests left in this window",
     "X-RateLimit-Reset": "When the window ends, Unix seconds",
+    "Retry-After": "Seconds after which asking again makes sense",
+    "Allow": "The methods of this path",
 }
-_RETRY_AFTER = {"Retry-After": "Seconds after which asking again makes sense"}
-_ALLOW = {"Allow": "The methods of this path"}
+_ALWAYS = ("X-Request-ID", "X-Response-Time", "X-Cache-Status", "Cache-Control")
+_OF_LIMITS = ("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset")
+_BEFORE_LIMITS = ("403", "405", "410", "414", "431", "500", "503", "504")
 
 
 @cache
@@ -64,33 +66,35 @@ def answer_type(payload: Any, shape: Shape, top: Any = None) -> Any:
     """
     if shape is Shape.RAW:
         return payload
-    fields: list[Any] = [("success", bool)]
-    names: dict[str, str] = {}
+    keys: dict[str, Any] = {"success": bool}
     repeated = top or payload
     if shape is not Shape.ENVELOPED and _is_struct(repeated):
-        for known in msgspec.structs.fields(repeated):
-            fields.append((known.name, known.type, _default(known)))
-            names[known.name] = known.encode_name
+        keys |= {known.encode_name: _kind(known, repeated) for known in fields(repeated)}
     if shape is not Shape.BARE:
-        fields.append(("data", payload))
-    fields.append(("metadata", Metadata))
+        keys["data"] = payload
+    keys["metadata"] = Metadata
     if shape is not Shape.BARE:
-        fields.append(("meta", Metadata | None, None))
+        keys["meta"] = NotRequired[Metadata]
     kind = "" if shape is Shape.ENVELOPED else shape.value.capitalize()
-    return msgspec.defstruct(
-        f"{kind}{_name(payload)}Answer",
-        fields,
-        module=__name__,
-        kw_only=True,
-        omit_defaults=True,
-        rename=names,
-    )
+    make: Any = TypedDict  # type checkers know only literal keys
+    return make(f"{kind}{_name(payload)}Answer", keys)
 
 
-def _default(known: msgspec.structs.FieldInfo) -> Any:
-    if known.default_factory is not NODEFAULT:
-        return msgspec.field(default_factory=known.default_factory)
-    return msgspec.field() if known.default is NODEFAULT else known.default
+def _kind(known: FieldInfo, struct: type[Struct]) -> Any:
+    """Return the type of a key; one that is left out without a value is never null."""
+    if _always(known, struct):
+        return known.type
+    sent: Any = None
+    for choice in get_args(known.type) if isinstance(known.type, UnionType) else (known.type,):
+        if choice is not NoneType:
+            sent = choice if sent is None else sent | choice
+    return NotRequired[sent]
+
+
+def _always(known: FieldInfo, struct: type[Struct]) -> bool:
+    """Tell whether a field is sent whatever its value (defaults of our own are not left out)."""
+    omits = struct.__struct_config__.omit_defaults
+    return known.required or not omits or known.default_factory is not NODEFAULT
 
 
 def _is_struct(kind: Any) -> bool:
@@ -108,6 +112,9 @@ def openapi_document(app: Litestar) -> dict[str, Any]:
     """Return the document of an application as plain data."""
     document: dict[str, Any] = copy.deepcopy(app.openapi_schema.to_schema())
     _loosen(document)
+    document["components"]["headers"] = {
+        name: {"schema": {"type": "string"}, "description": text} for name, text in _HEADERS.items()
+    }
     schemas = document["components"]["schemas"]
     for struct in _sent(app):
         if struct.__name__ in schemas:
@@ -121,12 +128,13 @@ def openapi_document(app: Litestar) -> dict[str, Any]:
 def _loosen(node: Any) -> None:
     """Turn ``oneOf`` into ``anyOf``: a fuller object also fits the schema of a smaller one."""
     if isinstance(node, dict):
-        if "oneOf" in node:
-            node["anyOf"] = node.pop("oneOf")
-        for value in node.values():  # pyright: ignore[reportUnknownVariableType]
+        known = cast("dict[str, Any]", node)
+        if "oneOf" in known:
+            known["anyOf"] = known.pop("oneOf")
+        for value in known.values():
             _loosen(value)
     elif isinstance(node, list):
-        for value in node:  # pyright: ignore[reportUnknownVariableType]
+        for value in cast("list[Any]", node):
             _loosen(value)
 
 
@@ -136,7 +144,8 @@ def _sent(app: Litestar) -> set[type[Struct]]:
     for route in app.routes:
         if isinstance(route, HTTPRoute):
             for handler in route.route_handlers:
-                for answer in (handler.responses or {}).values():
+                answers: Mapping[int, Any] = handler.responses or {}
+                for answer in answers.values():
                     _collect(answer.data_container, found)
     return found
 
@@ -145,21 +154,23 @@ def _collect(kind: Any, found: set[type[Struct]]) -> None:
     if _is_struct(kind):
         if kind not in found:
             found.add(kind)
-            for known in msgspec.structs.fields(kind):
+            for known in fields(kind):
                 _collect(known.type, found)
         return
+    if is_typeddict(kind):
+        for inner in get_type_hints(kind).values():
+            _collect(inner, found)
     for inner in get_args(kind):
         _collect(inner, found)
 
 
 def _sharpen(schema: dict[str, Any], struct: type[Struct]) -> None:
     """Say which keys are always there, and that the others are left out rather than null."""
-    omits = struct.__struct_config__.omit_defaults
     required = set(schema.get("required", ()))
-    for known in msgspec.structs.fields(struct):
+    for known in fields(struct):
         shape = schema["properties"][known.encode_name]
         shape.pop("default", None)
-        if known.required or not omits or known.default_factory is not NODEFAULT:
+        if _always(known, struct):
             required.add(known.encode_name)
         elif known.default is None:
             schema["properties"][known.encode_name] = _not_null(shape)
@@ -188,19 +199,20 @@ def _finish(path: str, operation: dict[str, Any]) -> None:
         elif status == "200" and path in _MORE_MEDIA:
             content[_MORE_MEDIA[path]] = _TEXT
         response["headers"] = {
-            name: {"schema": {"type": "string"}, "description": text}
-            for name, text in _headers(status, limited=limited).items()
+            name: {"$ref": f"#/components/headers/{name}"}
+            for name in _headers(status, limited=limited)
         }
 
 
-def _headers(status: str, *, limited: bool) -> dict[str, str]:
-    headers = dict(_ALWAYS)
+def _headers(status: str, *, limited: bool) -> list[str]:
+    """Return the headers that an answer with this status always has."""
+    headers: list[str] = [*_ALWAYS]
     if status >= "400":
-        headers |= _OF_FAILURES
+        headers.append("X-Error-Code")
     if status == "405":
-        headers |= _ALLOW
+        headers.append("Allow")
     if status == "429":
-        headers |= _RETRY_AFTER
-    if limited and status not in ("405", "410", "414", "431"):
-        headers |= _OF_LIMITS
+        headers.append("Retry-After")
+    if limited and status not in _BEFORE_LIMITS:
+        headers += _OF_LIMITS
     return headers

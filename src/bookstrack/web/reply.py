@@ -22,27 +22,6 @@ from bookstrack.web.failures import render
 _JSON = "application/json; charset=utf-8"
 
 
-class Rendition:
-    """One view of an entry, wrapped up to the part that differs per request."""
-
-    __slots__ = ("_packed", "prefix")
-
-    def __init__(self, prefix: bytes) -> None:
-        self.prefix = prefix
-        self._packed: Packed | None = None
-
-    def __len__(self) -> int:
-        return len(self.prefix) + (len(self._packed.deflated) if self._packed else 0)
-
-    def finished(self, suffix: bytes, *, gzip: bool) -> tuple[bytes, bool]:
-        """Return the body and whether it is compressed."""
-        if not gzip or len(self.prefix) + len(suffix) < WORTH_IT:
-            return self.prefix + suffix, False
-        if self._packed is None:
-            self._packed = pack(self.prefix)
-        return finish(self._packed, suffix), True
-
-
 def cautions_on_wire(cautions: tuple[Caution, ...]) -> tuple[Caution, ...]:
     """Return warnings with the provider names of the wire."""
     if not cautions:
@@ -146,19 +125,21 @@ class Reply:
         )
         suffix = self._envelope.suffix(metadata)
         if payload is None:
-            rendition = works_rendition(hit.entry, self._envelope)
-        else:
-            above = encode(top) if top is not None else None
-            data = payload if isinstance(payload, bytes) else encode(payload)
-            rendition = Rendition(self._envelope.prefix(data, mirrored=above))
-        gzip = accepts_gzip(self.exchange.headers.get(b"accept-encoding", b""))
-        body, packed = rendition.finished(suffix, gzip=gzip)
-        return self._searched(hit, body, max_age=max_age, packed=packed)
+            gzip = accepts_gzip(self.exchange.headers.get(b"accept-encoding", b""))
+            body, packed = works_body(hit.entry, self._envelope, suffix, gzip=gzip)
+            return self._searched(hit, body, max_age=max_age, packed=packed)
+        above = encode(top) if top is not None else None
+        data = payload if isinstance(payload, bytes) else encode(payload)
+        body = self._envelope.prefix(data, mirrored=above) + suffix
+        return self._searched(hit, body, max_age=max_age, packed=False)
 
     def failure(
-        self, problem: BooksTrackError, *, cautions: tuple[Caution, ...] = ()
+        self, problem: BooksTrackError, *, cautions: tuple[Caution, ...] = (), top: Any = None
     ) -> Response[Any]:
-        """Answer with one of our errors; ``cautions`` say which sources could not be asked."""
+        """Answer with one of our errors; ``cautions`` say which sources could not be asked.
+
+        The keys of ``top`` stand at top level too.
+        """
         rendered = render(
             problem,
             self.exchange,
@@ -169,9 +150,8 @@ class Reply:
         self.exchange.error_code = rendered.code
         headers = {name.decode(): value.decode() for name, value in rendered.headers}
         media_type = headers.pop("content-type")
-        return Response(
-            rendered.body, status_code=rendered.status, media_type=media_type, headers=headers
-        )
+        body = rendered.body if top is None else encode(top)[:-1] + b"," + rendered.body[1:]
+        return Response(body, status_code=rendered.status, media_type=media_type, headers=headers)
 
     def missing(self, hit: Hit, problem: NotFound) -> Response[Any]:
         """Answer that a search found nothing, with the headers of a search."""
@@ -208,13 +188,20 @@ class Reply:
 _WORKS = "works"
 
 
-def works_rendition(entry: Entry, envelope: Envelope) -> Rendition:
-    """Return the default view of an entry, made once and kept with it."""
-    rendition = entry.renditions.get(_WORKS)
-    if not isinstance(rendition, Rendition):
-        rendition = Rendition(envelope.prefix(entry.body))
-        entry.renditions[_WORKS] = rendition
-    return rendition
+def works_body(
+    entry: Entry, envelope: Envelope, suffix: bytes, *, gzip: bool
+) -> tuple[bytes, bool]:
+    """Return the default view of an entry and whether it is compressed.
+
+    What is the same in every compressed answer is made once and kept with the entry.
+    """
+    if not gzip or len(entry.body) + len(suffix) < WORTH_IT:
+        return envelope.prefix(entry.body) + suffix, False
+    packed = entry.renditions.get(_WORKS)
+    if not isinstance(packed, Packed):
+        packed = pack(envelope.prefix(entry.body))
+        entry.keep(_WORKS, packed)
+    return finish(packed, suffix), True
 
 
 SERVED_FROM = {

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import logging
+
 import structlog
 
+from bookstrack.errors import OriginBlocked
 from bookstrack.settings import TelemetrySettings
 from bookstrack.web.exchange import Exchange, anonymised
 
@@ -15,11 +18,13 @@ class RequestLog:
     """Writes request lines unless they are switched off or the caller declined."""
 
     def __init__(self, settings: TelemetrySettings) -> None:
-        self._on = settings.request_log and settings.log_level in ("DEBUG", "INFO")
+        self._on = settings.request_log
+        self._least = logging.getLevelNamesMapping()[settings.log_level]
 
     def write(self, exchange: Exchange, path: str, status: int, seconds: float) -> None:
         """Write the line of one request; ``path`` is the route's template."""
-        if not self._on or path.startswith(_SILENT) or _declined(exchange):
+        level = _level(exchange, status)
+        if not self._on or level < self._least or path.startswith(_SILENT) or _declined(exchange):
             return
         facts = {
             "requestId": exchange.request_id,
@@ -33,12 +38,22 @@ class RequestLog:
             "clientIp": anonymised(exchange.client),
             "userAgent": exchange.header(b"user-agent")[:200] or None,
             "clientVersion": exchange.header(b"x-client-version")[:40] or None,
+            "origin": exchange.header(b"origin")[:200] if _blocked(exchange) else None,
         }
         present = {name: value for name, value in facts.items() if value is not None}
-        log.log(40 if status >= 500 else 30 if status == 429 else 20, "request", **present)
+        log.log(level, "request", **present)
+
+
+def _level(exchange: Exchange, status: int) -> int:
+    if status >= 500:
+        return logging.ERROR
+    return logging.WARNING if status == 429 or _blocked(exchange) else logging.INFO
+
+
+def _blocked(exchange: Exchange) -> bool:
+    return exchange.error_code == OriginBlocked.code
 
 
 def _declined(exchange: Exchange) -> bool:
-    return (
-        exchange.headers.get(b"dnt") == b"1" or exchange.headers.get(b"x-skip-analytics") == b"true"
-    )
+    skipped = exchange.headers.get(b"x-skip-analytics", b"").lower() == b"true"
+    return skipped or exchange.headers.get(b"dnt") == b"1"
