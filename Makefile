@@ -33,12 +33,12 @@ test-slow: setup ## Run the long tests: kill sweeps, fuzzing, load
 	@$(PY) -m pytest -m slow -q
 
 lint: setup ## Check style
-	@.venv/bin/ruff check src tests bench
-	@.venv/bin/ruff format --check src tests bench
+	@.venv/bin/ruff check src tests bench docs/generate.py
+	@.venv/bin/ruff format --check src tests bench docs/generate.py
 
 format: setup ## Repair style
-	@.venv/bin/ruff check --fix -q src tests bench
-	@.venv/bin/ruff format -q src tests bench
+	@.venv/bin/ruff check --fix -q src tests bench docs/generate.py
+	@.venv/bin/ruff format -q src tests bench docs/generate.py
 
 types: setup ## Check types
 	@.venv/bin/basedpyright --level error

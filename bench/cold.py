@@ -7,8 +7,10 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
+from msgspec import Struct
+
 from bench.figures import Row, percentile
-from bench.processes import ask, fake_upstream, server, server_core
+from bench.processes import Running, ask, fake_upstream, scheduled, server, server_core
 from bookstrack.testing.generated import PEOPLE, generated_isbn
 
 _DELAY_MS = 150
@@ -23,36 +25,45 @@ def cold() -> list[Row]:
         fake_upstream(delay_ms=_DELAY_MS) as upstream,
         server(Path(folder), environ=upstream, core=server_core()) as ours,
     ):
-        new = _ask_all(ours.port, range(_NEW))
+        new = _asked(ours, range(_NEW))
         again = (number % _NEW + PEOPLE * (1 + number // _NEW) for number in range(_KNOWN))
-        known = _ask_all(ours.port, again)
+        known = _asked(ours, again)
     return [
         *_rows("cold, author facts asked first", new, most=3.2),
         *_rows("cold, author facts known", known, most=1.2),
     ]
 
 
-Answer = tuple[float, bool]
-"""Milliseconds, and whether the answer has the facts about its author."""
+class Asked(Struct, frozen=True):
+    """Milliseconds of every answer, how many had the author's facts, and mean times per answer."""
+
+    times: list[float]
+    complete: int
+    busy_ms: float
+    waited_ms: float
 
 
-def _ask_all(port: int, numbers: Iterable[int]) -> list[Answer]:
-    return [_ask(port, number) for number in numbers]
+def _asked(ours: Running, numbers: Iterable[int]) -> Asked:
+    before = scheduled(ours.process.pid)
+    answers = [_ask(ours.port, number) for number in numbers]
+    after = scheduled(ours.process.pid)
+    busy_ms, waited_ms = ((b - a) * 1000 / len(answers) for a, b in zip(before, after, strict=True))
+    return Asked([took for took, _ in answers], sum(has for _, has in answers), busy_ms, waited_ms)
 
 
-def _ask(port: int, number: int) -> Answer:
+def _ask(port: int, number: int) -> tuple[float, bool]:
     begun = time.perf_counter()
     answer = ask(port, f"/v1/search/isbn?isbn={generated_isbn(number)}")
     took = (time.perf_counter() - begun) * 1000
+    if answer.status != 200:
+        raise RuntimeError(f"a cold question failed: {answer.body.decode()}")
     author = answer.json()["data"]["authors"][0]
     asked_now = answer.headers["x-cache-source"] == "API"
     return took, asked_now and author["gender"] != "Unknown"
 
 
-def _rows(what: str, answers: list[Answer], *, most: float) -> list[Row]:
-    times = [took for took, _ in answers]
-    complete = sum(has for _, has in answers)
-    middle = percentile(times, 0.5)
+def _rows(what: str, asked: Asked, *, most: float) -> list[Row]:
+    middle = percentile(asked.times, 0.5)
     return [
         Row(
             what=f"{what}: median",
@@ -64,9 +75,14 @@ def _rows(what: str, answers: list[Answer], *, most: float) -> list[Row]:
         ),
         Row(
             what=f"{what}: answers that carry them",
-            ours=f"{complete} of {len(answers)}",
-            figure=f"slowest {max(times):.0f} ms",
+            ours=f"{asked.complete} of {len(asked.times)}",
+            figure=f"slowest {max(asked.times):.0f} ms",
             bound="all",
-            ok=complete == len(answers),
+            ok=asked.complete == len(asked.times),
+        ),
+        Row(
+            what=f"{what}: processor time per answer",
+            ours=f"{asked.busy_ms:.0f} ms",
+            figure=f"waited for the core {asked.waited_ms:.0f} ms",
         ),
     ]

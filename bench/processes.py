@@ -170,3 +170,12 @@ def resident_mb(pid: int) -> float:
     for task in Path(f"/proc/{pid}/task").iterdir():
         children.update(map(int, (task / "children").read_text().split()))
     return own * 1024 / 1e6 + sum(map(resident_mb, children))
+
+
+def scheduled(pid: int) -> tuple[float, float]:
+    """Return the seconds that a process's threads ran and waited to run (Linux)."""
+    busy = waited = 0
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        ran, queued, _ = (task / "schedstat").read_text().split()
+        busy, waited = busy + int(ran), waited + int(queued)
+    return busy / 1e9, waited / 1e9

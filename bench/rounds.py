@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from statistics import median
 
 from msgspec import Struct
 
 from bench.client import Run
 from bench.figures import Row, median_ratio
-from bench.processes import Running
+from bench.processes import Running, scheduled
 
 
 class Measured(Struct, frozen=True):
@@ -36,19 +35,10 @@ def in_turns(ours: Running, theirs: Running, drive: Drive, *, rounds: int) -> li
 
 
 def _measured(server: Running, drive: Drive) -> Measured:
-    before = _scheduled(server.process.pid)
+    before = scheduled(server.process.pid)
     run = drive(server.port)
-    after = _scheduled(server.process.pid)
+    after = scheduled(server.process.pid)
     return Measured(run, after[0] - before[0], after[1] - before[1])
-
-
-def _scheduled(pid: int) -> tuple[float, float]:
-    """Return the seconds that a process's threads ran and waited to run (Linux)."""
-    busy = waited = 0
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        ran, queued, _ = (task / "schedstat").read_text().split()
-        busy, waited = busy + int(ran), waited + int(queued)
-    return busy / 1e9, waited / 1e9
 
 
 def rate_rows(what: str, pairs: list[Pair], *, least: float) -> list[Row]:

@@ -96,6 +96,7 @@ class Assembly(Struct, frozen=True, kw_only=True):
     health: Health
     reports: Reports
     background: Background
+    improving: Background
     new_id: Callable[[], str]
 
     async def environment_marker(self) -> str | None:
@@ -145,8 +146,12 @@ async def open_assembly(
         for channel in upstream.channels:
             await channel.recall()
         background = Background()
-        stack.push_async_callback(background.close)
-        catalogue = _catalogue(settings, storage, store, roster, clock, metrics, background, stack)
+        improving = Background()
+        for tasks in (background, improving):
+            stack.push_async_callback(tasks.close)
+        catalogue = _catalogue(
+            settings, storage, store, roster, clock, metrics, background, improving, stack
+        )
         history = History(metrics, clock)
         maintenance = Maintenance(storage, clock, metrics=metrics, history=history)
         stack.push_async_callback(maintenance.close)
@@ -176,6 +181,7 @@ async def open_assembly(
                 prices=_prices(settings.storage, storage),
             ),
             background=background,
+            improving=improving,
             new_id=_ids().__next__,
         )
 
@@ -276,6 +282,7 @@ def _catalogue(
     clock: Clock,
     metrics: Metrics,
     background: Background,
+    improving: Background,
     stack: AsyncExitStack,
 ) -> Catalogue:
     tiers = TieredCache(
@@ -303,6 +310,7 @@ def _catalogue(
         lifetimes=Lifetimes(settings.cache),
         clock=clock,
         background=background,
+        improving=improving,
         replace=tiers.replace,
         settings=settings.providers,
     )

@@ -75,9 +75,9 @@ class Health:
         }
 
     async def _database(self) -> None:
-        await probe(self._storage.database, now=self._clock.time())
         if await asyncio.to_thread(pending, self._storage.database.url):
             raise StorageUnavailable("migrations are pending: run bookstrack migrate")
+        await probe(self._storage.database, now=self._clock.time())
 
     async def _look(self, look: Callable[[], Awaitable[None]]) -> Check:
         started = self._clock.monotonic()

@@ -7,7 +7,7 @@ import pytest
 
 from bookstrack.errors import ProviderFailed
 from bookstrack.upstream.flights import Flights
-from bookstrack.upstream.tasks import Tasks
+from bookstrack.background import Tasks
 
 
 class Call:
@@ -31,7 +31,7 @@ class Call:
 async def tasks() -> AsyncIterator[Tasks]:
     tasks = Tasks()
     yield tasks
-    await tasks.cancel()
+    await tasks.close()
 
 
 @pytest.fixture
@@ -138,7 +138,7 @@ async def test_a_caller_with_less_time_leaves_earlier(flights, call):
 async def test_closing_the_owner_ends_the_wait(flights, call, tasks):
     waiter = join(flights, call)
     await turns()
-    await tasks.cancel()
+    await tasks.close()
     with pytest.raises(TimeoutError):
         await waiter
 
@@ -153,5 +153,5 @@ async def test_what_starts_while_closing_is_cancelled_too(tasks):
     tasks.start(starts_another())
     await turns()
     async with asyncio.timeout(30):
-        await tasks.cancel()
+        await tasks.close()
     assert asyncio.all_tasks() == {asyncio.current_task()}

@@ -12,7 +12,7 @@ from bookstrack.errors import ProviderBusy, StorageUnavailable
 from bookstrack.testing.clock import FrozenClock
 from bookstrack.upstream.budget import Budget
 from bookstrack.upstream.pacing import MemorySlots, Pacer
-from bookstrack.upstream.tasks import Tasks
+from bookstrack.background import Tasks
 
 
 class LostSlots:
@@ -51,7 +51,7 @@ class Queue:
 async def tasks() -> AsyncIterator[Tasks]:
     tasks = Tasks()
     yield tasks
-    await tasks.cancel()
+    await tasks.close()
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bookstrack.testing.faults import Fault, FaultKind
+from bookstrack.testing.faults import Fault
 
 FERRY = "9781644100370"
 TITLE, AUTHOR = "The Ferry to Morrow Island", "Maren Holloway"
@@ -82,7 +82,7 @@ async def test_missing_parameters(api):
 
 
 async def test_a_failing_provider_is_a_502_without_items(api):
-    api.upstream.fault("google", Fault(FaultKind.STATUS, status=500))
+    api.upstream.fault("google", Fault.status(500))
     answer = await api.get("/external/google-books?q=ferry")
     assert answer.status == 502
     assert answer.json["error"]["provider"] == "google-books"

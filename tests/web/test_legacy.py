@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bookstrack.testing.faults import Fault, FaultKind
+from bookstrack.testing.faults import Fault
 
 FERRY = "9781644100370"
 AUTHOR = "Maren Holloway"
@@ -127,7 +127,7 @@ async def test_a_remembered_miss_says_so(api):
 
 
 async def test_failed_providers_are_an_error_with_empty_items(api):
-    api.upstream.fault("all", Fault(FaultKind.STATUS, status=500))
+    api.upstream.fault("all", Fault.status(500))
     answer = await api.get("/search/title?q=ferry")
     assert answer.status == 502
     assert answer.json["items"] == []

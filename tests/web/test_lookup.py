@@ -69,7 +69,7 @@ async def test_a_miss_is_empty_in_the_default_view_and_404_in_the_flat_one(api):
     assert flat.status == 404
     assert flat.json["error"]["code"] == "NOT_FOUND"
     searched = flat.json["error"]["details"]["providersSearched"]
-    assert searched == ["google-books", "open-library", "isbndb"]
+    assert searched == ["google-books", "openlibrary", "isbndb"]
 
 
 async def test_a_true_miss_is_remembered_for_five_minutes(start, clock):
@@ -138,7 +138,7 @@ async def test_late_author_facts_come_with_the_next_answer(start):
     assert first.json["metadata"]["warnings"] == [
         {"code": "PROVIDER_TIMEOUT", "provider": "wikidata"}
     ]
-    await api.parts.background.drain(5)
+    await api.parts.improving.drain(5)
     second = await api.get(f"/v1/search/isbn?isbn={FERRY}")
     assert second.json["data"]["authors"][0]["gender"] == "Female"
     assert second.headers["X-Cache"] == "HIT"

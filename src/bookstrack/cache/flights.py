@@ -36,6 +36,11 @@ class Flights(Generic[T]):
     def __contains__(self, key: str) -> bool:
         return key in self._running
 
+    async def landed(self, key: str) -> None:
+        """Wait until no work runs for this key; how it ended does not matter."""
+        while task := self._running.get(key):
+            await asyncio.wait([task])
+
     async def close(self) -> None:
         """Cancel what still runs and wait for its end."""
         tasks = list(self._running.values())

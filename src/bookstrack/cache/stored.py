@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import gzip
 import zlib
+from typing import Annotated
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Meta, Raw, Struct
 
 from bookstrack.cache.memory import Entry, Facts
 from bookstrack.model.enums import CacheSource
 
 _LARGE = 64 * 1024
 _GZIP_MAGIC = b"\x1f\x8b"
+_FAR_MS = 1e15
+_VERSION = 1
+"""Raise it when the payloads change shape: what an older version wrote is a miss then."""
 
 
 class _Stored(Struct, kw_only=True):
     data: Raw
-    cachedAt: float
-    ttl: float = 0
-    v: int = 1
+    cachedAt: Annotated[float, Meta(ge=0, le=_FAR_MS)]
+    ttl: Annotated[float, Meta(ge=0, le=_FAR_MS)] = 0
+    v: int = _VERSION
     quality: float = 0.0
     facts: Facts = Facts(provider="kv_cache")
 
@@ -49,6 +53,8 @@ def decode_entry(value: bytes, *, origin: CacheSource) -> Entry | None:
             value = gzip.decompress(value)
         stored = _decoder.decode(value)
     except (msgspec.DecodeError, UnicodeDecodeError, OSError, EOFError, zlib.error):
+        return None
+    if stored.v != _VERSION:
         return None
     return Entry(
         bytes(stored.data),

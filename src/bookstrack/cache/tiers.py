@@ -256,7 +256,11 @@ class TieredCache:
             self._background.start(work, f"refresh {key[:80]}")
 
     async def replace(self, key: str, fresh: Fresh) -> None:
-        """Put a better answer where an earlier one stands, in every tier."""
+        """Put a better answer where an earlier one stands, in every tier.
+
+        The earlier one may still be on its way into the tiers, and must not come last.
+        """
+        await self._flights.landed(key)
         await self._keep(self._keepable(key, fresh))
 
     def observe(self) -> None:

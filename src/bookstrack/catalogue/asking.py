@@ -10,10 +10,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 
+import structlog
 from msgspec import Struct
 
+from bookstrack.background import Tasks
 from bookstrack.clock import Clock
 from bookstrack.errors import (
+    BooksTrackError,
     CircuitOpen,
     ProviderBusy,
     ProviderFailed,
@@ -29,6 +32,8 @@ from bookstrack.model.provider_names import breaker_name
 from bookstrack.model.query import Query
 from bookstrack.model.record import BookRecord, Findings, ProviderId
 from bookstrack.providers.base import Budget, Provider
+
+log = structlog.get_logger(__name__)
 
 Enough = Callable[[Findings], bool]
 
@@ -52,8 +57,8 @@ class Heard(Struct, frozen=True, kw_only=True):
 
     @property
     def total(self) -> int | None:
-        """Return the first trustworthy count of hits."""
-        return next((f.total for _, f in self.findings if f and f.total is not None), None)
+        """Return the largest count of hits that a source names."""
+        return max((f.total for _, f in self.findings if f and f.total is not None), default=None)
 
     def cautions(self) -> tuple[Caution, ...]:
         """Return what the caller should know: one entry per source that is missing."""
@@ -125,7 +130,7 @@ class Questioner:
     def __init__(self, clock: Clock, *, hedge_s: float) -> None:
         self._clock = clock
         self._hedge_s = hedge_s
-        self._running: set[asyncio.Task[Findings]] = set()
+        self._calls = Tasks()
 
     async def in_turn(
         self, providers: Sequence[Provider], query: Query, *, within: Budget, enough: Enough
@@ -183,25 +188,23 @@ class Questioner:
         within: Budget,
         started: dict[asyncio.Task[Findings], ProviderId],
     ) -> None:
-        task = asyncio.create_task(_ask(provider, query, within), name=f"ask {provider.name.value}")
-        started[task] = provider.name
-        self._running.add(task)
-        task.add_done_callback(self._ended)
-
-    def _ended(self, task: asyncio.Task[Findings]) -> None:
-        self._running.discard(task)
-        if not task.cancelled():
-            task.exception()  # nobody may be listening any more
+        call = _ask(provider, query, within)
+        started[self._calls.start(call, f"ask {provider.name.value}")] = provider.name
 
     async def close(self) -> None:
         """Cancel calls that still run and wait for their end."""
-        for task in list(self._running):
-            task.cancel()
-        await asyncio.gather(*self._running, return_exceptions=True)
+        await self._calls.close()
 
 
 async def _ask(provider: Provider, query: Query, within: Budget) -> Findings:
-    return await provider.ask(query, within=within)
+    """Ask one provider; a defect in it is a problem of this provider alone."""
+    try:
+        return await provider.ask(query, within=within)
+    except BooksTrackError:
+        raise
+    except Exception as defect:
+        log.exception("provider_defect", provider=provider.name.value)
+        raise ProviderFailed(provider.name, f"{provider.name.value} cannot be used") from defect
 
 
 def _said(task: asyncio.Task[Findings], enough: Enough) -> bool:

@@ -7,13 +7,13 @@ An answer waits for them only briefly; what comes later is stored and stands in 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import structlog
 from msgspec import Struct
 from msgspec.structs import replace
 
+from bookstrack.background import Tasks
 from bookstrack.clock import Clock
 from bookstrack.errors import ProviderProblem, ProviderTimeout, StorageProblem
 from bookstrack.model.answer import Caution
@@ -61,7 +61,7 @@ class Biographer:
         self._clock = clock
         self._wait_s = wait_s
         self._lifetime_s = lifetime_s
-        self._asking: set[Lookup] = set()
+        self._lookups = Tasks()
 
     async def complete(self, records: Sequence[BookRecord], *, wait: bool = True) -> Completed:
         """Add facts. Those that are not known yet are asked for, and waited for if ``wait``."""
@@ -74,9 +74,11 @@ class Biographer:
         sources = self._roster.for_query(AuthorFactsQuery)
         if not missing or not sources:
             return Completed(records=tuple(records))
-        first = self._start(self._ask(missing[:_INLINE]))
+        first = self._lookups.start(self._ask(missing[:_INLINE]), "author facts")
         rest = missing[_INLINE:]
-        everything = self._start(self._after(first, rest)) if rest else first
+        everything = (
+            self._lookups.start(self._after(first, rest), "more author facts") if rest else first
+        )
         if wait:
             await self._brief(first)
         return self._completed(records, first, everything, waited=wait)
@@ -96,12 +98,6 @@ class Biographer:
             code=problem.code if problem else ProviderTimeout.code, provider=ProviderId.WIKIDATA
         )
         return Completed(records=tuple(records), late=late, cautions=(caution,))
-
-    def _start(self, work: Coroutine[Any, Any, dict[str, Author]]) -> Lookup:
-        task = asyncio.create_task(work, name="author facts")
-        self._asking.add(task)
-        task.add_done_callback(self._ended)
-        return task
 
     async def _after(self, first: Lookup, rest: Sequence[Person]) -> dict[str, Author]:
         facts = dict(await first)
@@ -138,17 +134,9 @@ class Biographer:
             log.warning("author_facts_unsaved", problem=problem.message)
         return {name_key(r.asked): r.author or Author(name=r.asked) for r in found.authors}
 
-    def _ended(self, task: Lookup) -> None:
-        self._asking.discard(task)
-        problem = None if task.cancelled() else task.exception()
-        if isinstance(problem, ProviderProblem):
-            log.info("author_facts_failed", code=problem.code, provider=problem.provider)
-
     async def close(self) -> None:
         """End lookups that still run."""
-        for task in list(self._asking):
-            task.cancel()
-        await asyncio.gather(*self._asking, return_exceptions=True)
+        await self._lookups.close()
 
 
 def unknown_people(records: Sequence[BookRecord]) -> tuple[Person, ...]:
@@ -177,7 +165,7 @@ def with_facts(
 
 
 def _with(author: Author, facts: Author | None) -> Author:
-    if facts is None:
+    if facts is None or _contradict(author, facts):
         return author
     return replace(
         author,
@@ -189,3 +177,12 @@ def _with(author: Author, facts: Author | None) -> Author:
         open_library_id=author.open_library_id or facts.open_library_id,
         goodreads_id=author.goodreads_id or facts.goodreads_id,
     )
+
+
+def _contradict(author: Author, facts: Author) -> bool:
+    """Tell whether the facts are those of a namesake."""
+    pairs = (
+        (author.open_library_id, facts.open_library_id),
+        (author.birth_year, facts.birth_year),
+    )
+    return any(ours and theirs and ours != theirs for ours, theirs in pairs)

@@ -17,7 +17,8 @@ from bookstrack.cache.policy import Kind, Lifetimes
 from bookstrack.cache.tiers import Fresh
 from bookstrack.catalogue.answer import assemble
 from bookstrack.catalogue.asking import Heard, Questioner
-from bookstrack.catalogue.authors import Biographer, Completed, with_facts
+from bookstrack.catalogue.authors import Biographer, Completed, Lookup, with_facts
+from bookstrack.catalogue.matching import authors_match
 from bookstrack.catalogue.merge import merge
 from bookstrack.catalogue.quality import completeness, data_quality, image_quality
 from bookstrack.clock import Clock
@@ -29,12 +30,14 @@ from bookstrack.model.isbn import Isbn
 from bookstrack.model.provider_names import answer_name
 from bookstrack.model.query import IsbnQuery
 from bookstrack.model.record import BookRecord, Findings, ProviderId
+from bookstrack.normalise.titles import name_key
 from bookstrack.providers.base import Budget
 from bookstrack.providers.roster import Roster
 from bookstrack.settings import ProviderSettings
 from bookstrack.storage.database.catalogue import CatalogueStore, Stored
 
 Replace = Callable[[str, Fresh], Awaitable[None]]
+Render = Callable[[Sequence[BookRecord]], SearchData | AuthorData]
 log = structlog.get_logger(__name__)
 _encode = msgspec.json.Encoder().encode
 
@@ -61,6 +64,7 @@ class Finder:
         lifetimes: Lifetimes,
         clock: Clock,
         background: Background,
+        improving: Background,
         replace: Replace,
         settings: ProviderSettings,
     ) -> None:
@@ -71,6 +75,7 @@ class Finder:
         self._lifetimes = lifetimes
         self._clock = clock
         self._background = background
+        self._improving = improving
         self._replace = replace
         self._settings = settings
 
@@ -96,9 +101,9 @@ class Finder:
             self._roster.for_query(IsbnQuery, prefer=prefer),
             IsbnQuery(isbn),
             within=self.budget(),
-            enough=_has_cover,
+            enough=_is_enough,
         )
-        if heard.records:
+        if any(map(_is_proven, heard.records)) or (heard.records and stored is None):
             return await self._from_isbn(question, heard)
         if stored is not None:
             return await self._from_row(question, stored, cautions=heard.cautions())
@@ -113,8 +118,15 @@ class Finder:
         return await self._from_row(question, stored)
 
     def _current(self, stored: Stored, question: Question) -> bool:
-        book = assemble([stored.record], query=question.words).books
-        lifetime = self._lifetimes.row(question.kind, data_quality(book))
+        """Tell whether a row ends the search: it is young enough, and no thin one.
+
+        A row may come from a list, or from an answer some provider was missing from; where cover
+        or description is wanting, the providers may know more.
+        """
+        (book,) = assemble([stored.record], query=question.words).books
+        if not (book.cover_url and book.description):
+            return False
+        lifetime = self._lifetimes.row(question.kind, data_quality([book]))
         return self._clock.time() < stored.updated_at + lifetime
 
     async def _from_row(
@@ -122,51 +134,76 @@ class Finder:
     ) -> Fresh:
         done = await self._biographer.complete([stored.record], wait=False)
         primary = stored.record.work.primary_provider
-        fresh = self.encode(
+        return self._answer(
             question,
-            assemble(done.records, query=question.words, isbn=question.isbn),
+            done,
+            self._one(question),
             provider=primary.value if primary else "database",
             source=CacheSource.DB,
+            heard=Heard(),
             cautions=cautions,
         )
-        self._later(question, done, fresh, total=None)
-        return fresh
+
+    def _one(self, question: Question) -> Render:
+        return lambda records: assemble(records, query=question.words, isbn=question.isbn)
 
     async def _from_isbn(self, question: Question, heard: Heard) -> Fresh:
         record = merge(heard.records, isbn=question.isbn)
-        providers = tuple(name for name, found in heard.findings if found)
-        return await self.found(question, [record], heard, providers=providers)
-
-    async def found(
-        self,
-        question: Question,
-        records: Sequence[BookRecord],
-        heard: Heard,
-        *,
-        providers: Sequence[ProviderId],
-        total: int | None = None,
-    ) -> Fresh:
-        """Complete, save and encode what providers answered.
-
-        One book is saved before it is answered; a list is saved in the background.
-        """
-        done = await self._biographer.complete(records)
-        asked_outside = [r for r in done.records if r.provider is not ProviderId.CATALOG]
-        if question.isbn is not None:
-            await self._save(asked_outside)
-        elif asked_outside:
-            self._background.start(self._store.save(asked_outside), "save search results")
-        cautions = (*heard.cautions(), *done.cautions)
-        fresh = self.encode(
+        proven = _is_proven(record)
+        done = await self._biographer.complete([record])
+        if proven:
+            await self._save(done.records)
+        return self._answer(
             question,
-            assemble(done.records, query=question.words, total=total, isbn=question.isbn),
-            provider=answer_name(providers),
+            done,
+            self._one(question),
+            provider=answer_name([name for name, found in heard.findings if found]),
             source=CacheSource.API,
-            cautions=cautions,
-            asked=heard.asked,
+            heard=heard,
+            cautions=heard.cautions(),
+            provisional=not proven,
         )
-        self._later(question, done, fresh, total=total)
-        return fresh
+
+    async def found(self, question: Question, records: Sequence[BookRecord], heard: Heard) -> Fresh:
+        """Complete and encode a list that providers answered; it is saved in the background."""
+        done = await self._biographer.complete(records)
+        outside = [r for r in done.records if r.provider is not ProviderId.CATALOG]
+        if outside:
+            self._background.start(self._store.save(outside), "save search results")
+        names = [name for name, found in heard.findings if found]
+        return self._answer(
+            question,
+            done,
+            lambda books: assemble(books, query=question.words, total=heard.total),
+            provider=answer_name(names),
+            source=_source(names),
+            heard=heard,
+            cautions=heard.cautions(),
+        )
+
+    async def author(self, question: Question, heard: Heard) -> Fresh:
+        """Encode an author's whole list of works from the first source that knows it."""
+        name, findings = next((n, f) for n, f in heard.findings if f)
+        first, rest = findings.books[:1], findings.books[1:]
+        done = await self._biographer.complete(first)
+        if name is not ProviderId.CATALOG and findings.books:
+            self._background.start(self._store.save(findings.books), "save an author's works")
+
+        def render(completed: Sequence[BookRecord]) -> AuthorData:
+            author = _the_author(findings, completed, question.words)
+            found = assemble((*completed, *rest), query=question.words, total=findings.total)
+            total = max(findings.total or 0, found.result_count)
+            return AuthorData(query=question.words, author=author, total=total, found=found)
+
+        return self._answer(
+            question,
+            done,
+            render,
+            provider=answer_name((name,)),
+            source=_source((name,)),
+            heard=heard,
+            cautions=heard.cautions(),
+        )
 
     async def _save(self, records: Sequence[BookRecord]) -> None:
         try:
@@ -174,32 +211,45 @@ class Finder:
         except StorageProblem as problem:  # the caller still gets what the providers said
             log.warning("answer_unsaved", problem=problem.message)
 
-    def _later(
-        self, question: Question, done: Completed, fresh: Fresh, *, total: int | None
-    ) -> None:
-        if done.late is None:
-            return
-        self._background.start(
-            self._improve(question, done, fresh, total=total), "late author facts"
+    def _answer(
+        self,
+        question: Question,
+        done: Completed,
+        render: Render,
+        *,
+        provider: str,
+        source: CacheSource,
+        heard: Heard,
+        cautions: Sequence[Caution],
+        provisional: bool = False,
+    ) -> Fresh:
+        """Encode what is known now, and see to it that late author facts take its place."""
+        fresh = self.encode(
+            question,
+            render(done.records),
+            provider=provider,
+            source=source,
+            cautions=(*cautions, *done.cautions),
+            asked=heard.asked,
+            provisional=provisional or done.late is not None,
         )
+        if done.late is not None:
 
-    async def _improve(
-        self, question: Question, done: Completed, fresh: Fresh, *, total: int | None
-    ) -> None:
-        """Wait for late facts and put the completed answer where the first one stands."""
-        assert done.late is not None  # noqa: S101 narrows the type
-        records = with_facts(done.records, await done.late)
-        if records == done.records and not _lacks_facts(fresh):
-            return
-        data = assemble(records, query=question.words, total=total, isbn=question.isbn)
-        await self._replace(question.key, self.encode_like(question, fresh, data))
+            async def improve() -> None:
+                records = with_facts(done.records, await _result_of(done.late))
+                better = self.encode(
+                    question,
+                    render(records),
+                    provider=provider,
+                    source=source,
+                    cautions=cautions,
+                    asked=heard.asked,
+                    provisional=provisional,
+                )
+                await self._replace(question.key, better)
 
-    def encode_like(self, question: Question, fresh: Fresh, data: SearchData) -> Fresh:
-        """Encode a better answer to the same question: its author facts are complete now."""
-        missing = [c for c in fresh.facts.cautions if c.provider != ProviderId.WIKIDATA]
-        return self.encode(
-            question, data, provider=fresh.facts.provider, source=fresh.source, cautions=missing
-        )
+            self._improving.start(improve(), "late author facts")
+        return fresh
 
     def encode(
         self,
@@ -210,14 +260,17 @@ class Finder:
         source: CacheSource,
         cautions: Sequence[Caution] = (),
         asked: Sequence[ProviderId] = (),
+        provisional: bool = False,
     ) -> Fresh:
-        """Encode an answer and say how long it may be kept."""
+        """Encode an answer and say how long it may be kept.
+
+        One that lacks a source or author facts, or is not proven, is kept for a short time.
+        """
         books = _books(data)
         quality = data_quality(books)
-        if source is CacheSource.DB:
-            ttl = self._lifetimes.refill(question.kind, quality, complete=not cautions)
-        else:
-            ttl = self._lifetimes.shared(question.kind, quality, complete=not cautions)
+        complete = not cautions and not provisional
+        lifetime = self._lifetimes.refill if source is CacheSource.DB else self._lifetimes.shared
+        ttl = lifetime(question.kind, quality, complete=complete)
         facts = Facts(
             provider=provider,
             image_quality=image_quality(books),
@@ -240,56 +293,57 @@ class Finder:
             ttl=self._lifetimes.settings.negative_s if heard.complete else 0,
         )
 
-    async def author(self, question: Question, heard: Heard) -> Fresh:
-        """Encode an author's whole list of works from the first source that knows it."""
-        name, findings = next((n, f) for n, f in heard.findings if f)
-        done = await self._biographer.complete(findings.books[:1])
-        author = _the_author(findings, done, question.words)
-        found = assemble(findings.books, query=question.words, total=findings.total)
-        if name is not ProviderId.CATALOG and findings.books:
-            self._background.start(self._store.save(findings.books), "save an author's works")
-        total = max(findings.total or 0, found.result_count)
-        data = AuthorData(query=question.words, author=author, total=total, found=found)
-        return self.encode(
-            question,
-            data,
-            provider=answer_name((name,)),
-            source=_source(name),
-            cautions=(*heard.cautions(), *done.cautions),
-            asked=heard.asked,
-        )
+
+async def _result_of(late: Lookup | None) -> dict[str, Author]:
+    assert late is not None  # noqa: S101 narrows the type
+    return await late
 
 
-def _lacks_facts(fresh: Fresh) -> bool:
-    return any(caution.provider == ProviderId.WIKIDATA for caution in fresh.facts.cautions)
+def _is_proven(record: BookRecord) -> bool:
+    return record.confidence >= 1
 
 
-def _has_cover(findings: Findings) -> bool:
+def _is_enough(findings: Findings) -> bool:
+    """Tell whether the search for an ISBN may stop: the book is proven and has a cover."""
     return any(
         record.work.cover_image_url or any(e.cover_image_url for e in record.editions)
         for record in findings.books
+        if _is_proven(record)
     )
 
 
 def _books(data: SearchData | AuthorData) -> tuple[Book, ...]:
-    return data.found.books if isinstance(data, AuthorData) else data.books
+    """Return what quality is judged by; a list of editions has no books of its own."""
+    if isinstance(data, AuthorData):
+        return data.found.books
+    return data.books or tuple(
+        Book(
+            title=edition.title or data.query,
+            isbn=edition.isbn,
+            cover_url=edition.cover_image_url,
+            description=edition.edition_description,
+        )
+        for edition in data.editions
+    )
 
 
-def _source(name: ProviderId) -> CacheSource:
-    return CacheSource.DB if name is ProviderId.CATALOG else CacheSource.API
+def _source(names: Sequence[ProviderId]) -> CacheSource:
+    own = all(name is ProviderId.CATALOG for name in names)
+    return CacheSource.DB if own else CacheSource.API
 
 
-def _the_author(findings: Findings, done: Completed, asked: str) -> Author:
+def _the_author(findings: Findings, records: Sequence[BookRecord], asked: str) -> Author:
     """Return the person the list belongs to, with the facts that are known about them."""
-    known = [author for record in done.records for author in record.authors]
+    known = [author for record in records for author in record.authors]
     chosen = findings.authors[0].author if findings.authors else None
-    if chosen is None:
-        return known[0] if known else Author(name=asked)
-    same = next((a for a in known if a.name == chosen.name), None)
-    if same is None:
-        return chosen
+    name = chosen.name if chosen else asked
+    same = next((a for a in known if name_key(a.name) == name_key(name)), None)
+    same = same or next((a for a in known if authors_match(a.name, name)), None)
+    if chosen is None or same is None:
+        return same or chosen or Author(name=asked)
     return msgspec.structs.replace(
         same,
+        name=chosen.name,
         open_library_id=chosen.open_library_id or same.open_library_id,
         book_count=chosen.book_count or same.book_count,
     )

@@ -13,6 +13,7 @@ from bookstrack.model.query import (
 )
 from bookstrack.model.record import Findings, ProviderId
 from bookstrack.providers.base import Budget
+from bookstrack.providers.bibliography import in_order
 from bookstrack.storage.database.catalogue import CatalogueStore
 
 
@@ -52,7 +53,8 @@ class LocalCatalogue:
                 )
             case EditionsQuery(title=title, author=author):
                 return await self._store.editions_of(title=title, author=author)
-            case AuthorWorksQuery(name=name):
-                return await self._store.works_of(name)
+            case AuthorWorksQuery(name=name, sort=sort):
+                found = await self._store.works_of(name)
+                return Findings(books=in_order(found.books, sort), total=found.total)
             case _:
                 return Findings()

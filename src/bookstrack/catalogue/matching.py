@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 
 from rapidfuzz.distance import Levenshtein
 
 from bookstrack.model.record import BookRecord
 from bookstrack.normalise.titles import name_key, title_key
+from bookstrack.normalise.volumes import agree, numbered, numbers, volumes
 
 _ALIKE = 0.7
 _CONTAINED_WORDS = 2
 _CONTAINED_LETTERS = 8
-_BREAK = re.compile(r"\s*[:;/(\[—–：；（［〈～]\s*|\s+-+\s+|[.,]\s+")
+_BREAK = re.compile(r"\s?[:;/(\[—–：；（［〈～]\s?|\s-+\s|[.,]\s")  # in text of single spaces
+_MOST_BREAKS = 12
 _GENERIC_SUBTITLE = re.compile(
     r"(?:a|an|the|ein|eine|un|une|uma?|una)?\s*"
     r"(?:novel|novella|memoir|thriller|mystery|story|play|roman|romanzo|novela|romance|récit|"
     r"роман|повесть|長編小説|小説)\W*",
     re.I,
 )
-_NUMBER = re.compile(r"\d+")
 _SUBTITLE_COUNTS = 0.95
 _TITLE_SHARE = 0.6
 _AUTHOR_SHARE = 0.4
@@ -39,14 +41,14 @@ def title_similarity(a: str, b: str) -> float:
 def titles_match(a: str, b: str) -> bool:
     """Tell whether two titles may name one work: equal, one with a subtitle, or nearly equal.
 
-    Titles whose numbers contradict each other ("Vol. 1", "Vol. 2") never match.
+    Titles whose numbers contradict each other ("Vol. 1", "Volume II") never match.
     """
-    first, second = title_key(a), title_key(b)
-    if not first or not second or _numbers_contradict(first, second):
+    first, second = numbered(title_key(a)), numbered(title_key(b))
+    if not first or not second or not agree(numbers(first), numbers(second)):
         return False
     return (
         first == second
-        or _similar(first, second) >= _ALIKE
+        or (volumes(first) == volumes(second) and _similar(first, second) >= _ALIKE)
         or _begins_with(a, b)
         or _begins_with(b, a)
     )
@@ -103,11 +105,6 @@ def _similar(first: str, second: str) -> float:
     return Levenshtein.normalized_similarity(first, second)
 
 
-def _numbers_contradict(first: str, second: str) -> bool:
-    one, other = set(_NUMBER.findall(first)), set(_NUMBER.findall(second))
-    return not (one <= other or other <= one)
-
-
 def _begins_with(longer: str, shorter: str) -> bool:
     """Tell whether a title is the other followed by a subtitle."""
     key = title_key(shorter)
@@ -124,9 +121,10 @@ def _tells(title: str) -> bool:
 
 
 def _heads(title: str) -> Iterator[tuple[str, str]]:
-    for mark in _BREAK.finditer(title):
+    plain = " ".join(title.split())
+    for mark in islice(_BREAK.finditer(plain), _MOST_BREAKS):
         if mark.start() > 0:
-            yield title[: mark.start()], title[mark.end() :]
+            yield plain[: mark.start()], plain[mark.end() :]
 
 
 def _surname(words: list[str]) -> tuple[str, list[str]]:
@@ -165,23 +163,32 @@ def _title_judged(asked: str, record: BookRecord, *, with_author: bool) -> tuple
     work = record.work.title
     titles = {work, *(edition.title for edition in record.editions if edition.title)}
     if record.subtitle:
-        titles.add(f"{work}: {record.subtitle}")
+        whole = f"{work}: {record.subtitle}"
+        if not agree(_numbers(asked), _numbers(whole)):
+            titles.discard(work)  # which is the title of every volume
+        titles.add(whole)
     judged = [_one_title_judged(asked, title, with_author=with_author) for title in titles]
     return max(judged, key=lambda found: (found[1], found[0]))
 
 
+def _numbers(title: str) -> frozenset[str]:
+    return numbers(numbered(title_key(title)))
+
+
 def _one_title_judged(asked: str, title: str, *, with_author: bool) -> tuple[float, bool]:
-    similarity = title_similarity(asked, title)
     first, second = title_key(asked), title_key(title)
-    if _numbers_contradict(first, second):
+    key, other = numbered(first), numbered(second)
+    similarity = _similar(key, other)
+    if not agree(numbers(key), numbers(other)):
         return similarity, False
     contained = _begins_with(asked, title) or _begins_with(title, asked)
     if not contained and with_author:
         heads = {title_key(head) for head, _ in _heads(title)} | {second}
         asked_heads = {title_key(head) for head, _ in _heads(asked)} | {first}
         contained = first in heads or second in asked_heads
-    best = max(similarity, _SUBTITLE_COUNTS) if contained and first else similarity
-    return best, best >= _ALIKE
+    if contained and first:
+        return max(similarity, _SUBTITLE_COUNTS), True
+    return similarity, similarity >= _ALIKE and volumes(key) == volumes(other)
 
 
 def _author_judged(asked: str, record: BookRecord) -> tuple[float, bool]:

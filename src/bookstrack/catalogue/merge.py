@@ -22,6 +22,7 @@ from bookstrack.model.book import Edition
 from bookstrack.model.enums import DataProvider, EditionFormat, ReviewStatus
 from bookstrack.model.isbn import Isbn
 from bookstrack.model.record import BookRecord, Rating
+from bookstrack.normalise.volumes import is_same_volume
 
 _EDITION_TRUST = (
     DataProvider.ISBNDB,
@@ -73,8 +74,8 @@ def merge(records: Sequence[BookRecord], *, isbn: Isbn | None = None) -> BookRec
 def distinct(records: Sequence[BookRecord]) -> list[BookRecord]:
     """Return each work once, in order of first appearance, with what all its records say.
 
-    Same Open Library work, or a shared ISBN, or equal title and a common author. Titles that are
-    only alike stay apart: in a list, hiding a book is worse than showing one twice.
+    Same Open Library work, or a shared ISBN, or equal title, the same volume and a common author.
+    Titles that are only alike stay apart: in a list, hiding a book is worse than showing one twice.
     """
     groups: list[list[_Identified]] = []
     for record in map(_identified, records):
@@ -194,13 +195,17 @@ def _is_same_work(one: _Identified, other: _Identified) -> bool:
         return own_id == other_id
     if not one.isbns.isdisjoint(other.isbns):
         return True
-    return one.title == other.title and _have_common_author(one.names, other.names)
+    is_titled_alike = one.title == other.title and is_same_volume(
+        one.record.subtitle, other.record.subtitle
+    )
+    return is_titled_alike and _have_common_author(one, other)
 
 
-def _have_common_author(names: Sequence[str], others: Sequence[str]) -> bool:
-    if not names and not others:
-        return True
-    return any(authors_match(name, other) for name in names for other in others)
+def _have_common_author(one: _Identified, other: _Identified) -> bool:
+    """Tell whether two books are by one person; those of nobody only where no ISBN parts them."""
+    if not one.names and not other.names:
+        return not one.isbns and not other.isbns
+    return any(authors_match(name, theirs) for name in one.names for theirs in other.names)
 
 
 def _is_by(record: BookRecord, author: str) -> bool:

@@ -7,13 +7,12 @@ from collections.abc import Sequence
 from bookstrack.cache.policy import Kind
 from bookstrack.cache.tiers import Fresh, Hit, TieredCache
 from bookstrack.catalogue import keys
-from bookstrack.catalogue.answer import assemble
 from bookstrack.catalogue.asking import Heard, Questioner
 from bookstrack.catalogue.filters import Filters, plausible
 from bookstrack.catalogue.finding import Finder, Question
 from bookstrack.catalogue.local import LocalCatalogue
 from bookstrack.catalogue.merge import distinct, edition_list
-from bookstrack.errors import FeatureDisabled, InvalidIsbn
+from bookstrack.errors import FeatureDisabled, InvalidIsbn, ProviderProblem
 from bookstrack.model.answer import Caution, SearchData
 from bookstrack.model.enums import AuthorSort, CacheSource
 from bookstrack.model.isbn import Isbn
@@ -95,13 +94,20 @@ class Catalogue:
         """Find works by title; a text of the shape of an ISBN is looked up as one first."""
         isbn = Isbn.find(text)
         if isbn is not None and offset == 0:
-            hit = await self.by_isbn(isbn)
-            if hit.entry.facts.found:
+            hit = await self._as_isbn(isbn)
+            if hit is not None:
                 return hit
         key = keys.title(text, limit, offset)
         question = Question(key=key, kind=Kind.TITLE, words=text)
         query = TextQuery(text, limit, offset)
         return await self.tiers.fetch(key, lambda: self._first_list(question, query, limit))
+
+    async def _as_isbn(self, isbn: Isbn) -> Hit | None:
+        try:
+            hit = await self.by_isbn(isbn)
+        except (InvalidIsbn, ProviderProblem):  # then it is looked for as a title
+            return None
+        return hit if hit.entry.facts.found else None
 
     async def _first_list(self, question: Question, query: Query, limit: int) -> Fresh:
         """Take the first source that has results; our own tables are the last to be asked."""
@@ -120,10 +126,7 @@ class Catalogue:
     async def _listed(
         self, question: Question, records: Sequence[BookRecord], heard: Heard
     ) -> Fresh:
-        names = [name for name, found in heard.findings if found]
-        return await self._finder.found(
-            question, distinct(records), heard, providers=names, total=heard.total
-        )
+        return await self._finder.found(question, distinct(records), heard)
 
     async def by_text(self, text: str, *, limit: int, offset: int = 0) -> Hit:
         """Find works by any words: our own tables first, topped up from the providers."""
@@ -135,28 +138,18 @@ class Catalogue:
         query = TextQuery(text, limit, offset)
         own = await self._questioner.together([self._local], query, within=self._finder.budget())
         if len(own.records) >= limit:
-            return self._own_list(question, own)
+            return await self._listed(question, own.records, own)
+        # What our own tables hold stands before what the providers add, on every page.
+        before = own.total or len(own.records)
+        rest = TextQuery(text, limit - len(own.records), max(0, offset - before))
         outside = await self._questioner.in_turn(
-            self.roster.for_query(TextQuery), query, within=self._finder.budget(), enough=bool
+            self.roster.for_query(TextQuery), rest, within=self._finder.budget(), enough=bool
         )
         heard = _both(own, outside)
         if not heard.records:
             outside.raise_if_unanswered()
             return self._finder.nothing(question, heard)
-        if not outside.records:
-            return self._own_list(question, heard)
-        return await self._listed(question, distinct(heard.records)[:limit], heard)
-
-    def _own_list(self, question: Question, heard: Heard) -> Fresh:
-        data = assemble(distinct(heard.records), query=question.words, total=heard.total)
-        return self._finder.encode(
-            question,
-            data,
-            provider="database",
-            source=CacheSource.DB,
-            cautions=heard.cautions(),
-            asked=heard.asked,
-        )
+        return await self._listed(question, heard.records[:limit], heard)
 
     async def advanced(self, title: str, author: str, *, limit: int, filters: Filters) -> Hit:
         """Find works by title and/or author; a hit must match what was asked."""
@@ -291,7 +284,8 @@ class Catalogue:
         if not heard.records:
             heard.raise_if_unanswered()
             return self._finder.nothing(question, heard)
-        return await self._listed(question, distinct(heard.records)[:limit], heard)
+        proven_first = sorted(heard.records, key=lambda record: record.confidence < 1)
+        return await self._listed(question, distinct(proven_first)[:limit], heard)
 
 
 def _both(first: Heard, second: Heard) -> Heard:

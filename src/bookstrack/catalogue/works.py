@@ -18,9 +18,8 @@ from bookstrack.normalise.genres import genres
 
 _TITLE_TRUST = (DataProvider.OPEN_LIBRARY, DataProvider.GOOGLE_BOOKS, DataProvider.ISBNDB)
 _TEXT_TRUST = (DataProvider.GOOGLE_BOOKS, DataProvider.ISBNDB, DataProvider.OPEN_LIBRARY)
-_SERIES = re.compile(
-    r"\([^()]*(?:#|\b(?:book|vol|volume|band|tome|series|saga)\b)[^()]*\)\s*$", re.I
-)
+_LAST_BRACKETS = re.compile(r"\(([^()]*)\)\s*$")
+_SERIES = re.compile(r"#|\b(?:book|vol|volume|band|tome|series|saga)\b", re.I)
 _LONGEST_DESCRIPTION = 5_000
 _NEAR_TIE = 0.9
 _YEAR, _LANGUAGE = "first_publication_year", "original_language"
@@ -88,7 +87,12 @@ def with_sources(work: Work, records: Sequence[BookRecord]) -> Work:
 def _title_rank(record: BookRecord) -> tuple[bool, int, bool, int]:
     edited = record.work.review_status is ReviewStatus.USER_EDITED
     title = record.work.title
-    return not edited, _rank(record, _TITLE_TRUST), bool(_SERIES.search(title)), len(title)
+    return not edited, _rank(record, _TITLE_TRUST), _names_series(title), len(title)
+
+
+def _names_series(title: str) -> bool:
+    last = _LAST_BRACKETS.search(title)
+    return last is not None and _SERIES.search(last[1]) is not None
 
 
 def _rank(record: BookRecord, trust: Sequence[DataProvider]) -> int:

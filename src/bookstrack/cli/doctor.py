@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from bookstrack.assembly import Assembly, open_assembly
-from bookstrack.cli.database import database_url
+from bookstrack.cli.database import database_url, refuse_unmigrated
 from bookstrack.cli.environments import settings_of, shared_stores, without_secrets
 from bookstrack.cli.surroundings import in_words
 from bookstrack.errors import BooksTrackError
@@ -62,7 +62,11 @@ def doctor(
     _settings(found, loaded)
     for path in against or []:
         _against(found, loaded.settings, path)
-    asyncio.run(_parts(found, loaded.settings, network=network))
+    try:
+        refuse_unmigrated(loaded.settings)
+        asyncio.run(_parts(found, loaded.settings, network=network))
+    except BooksTrackError as problem:
+        found.bad(in_words(problem))
     return 1 if found.failed else 0
 
 
@@ -96,13 +100,10 @@ def _against(found: _Findings, settings: Settings, path: Path) -> None:
 
 
 async def _parts(found: _Findings, settings: Settings, *, network: bool) -> None:
-    try:
-        async with open_assembly(settings) as parts:
-            await _storage(found, parts)
-            if network:
-                await _providers(found, parts)
-    except BooksTrackError as problem:
-        found.bad(in_words(problem))
+    async with open_assembly(settings) as parts:
+        await _storage(found, parts)
+        if network:
+            await _providers(found, parts)
 
 
 async def _storage(found: _Findings, parts: Assembly) -> None:

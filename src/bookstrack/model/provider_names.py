@@ -55,6 +55,8 @@ def answer_name(providers: Sequence[ProviderId]) -> str:
     distinct = tuple(dict.fromkeys(providers))
     if not distinct:
         return "none"
+    outside = tuple(name for name in distinct if name is not ProviderId.CATALOG)
+    distinct = outside or distinct
     if len(distinct) == 1:
         dto = dto_provider(distinct[0])
         return dto.value if dto else "database"

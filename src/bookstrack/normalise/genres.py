@@ -20,6 +20,7 @@ from bookstrack.normalise.genre_tables import (
 )
 
 _AT_MOST = 25
+_LONGEST = 300
 _ALIKE = 0.85
 _FICTION = "Fiction"
 _CALL_NUMBER = re.compile(r"[A-Z]{1,2}|[A-Z]{0,3}\d+(?:\.\w+)*")
@@ -45,7 +46,7 @@ def genres(subjects: Iterable[str]) -> tuple[str, ...]:
 
 @lru_cache(maxsize=16_384)
 def _tags(raw: str) -> tuple[str, ...]:
-    subject = " ".join(raw.split())
+    subject = " ".join(raw[:_LONGEST].split())
     known = _known(subject)
     if known is not None:
         return known

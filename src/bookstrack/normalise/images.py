@@ -6,6 +6,7 @@ import re
 from urllib.parse import SplitResult, parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 _LONGEST = 2_000
+_LONGEST_READ = 8_000  # with a fragment and white space, which do not count
 _PATH_SAFE = "/:@!$&'()*+,;=~-._%"
 _QUERY_SAFE = _PATH_SAFE + "?"
 _STRAY_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
@@ -15,6 +16,11 @@ _GOOGLE_HOSTS = re.compile(
     r"(?:bks\d\.)?books\.google\.(?:com|[a-z]{2,3}|co\.[a-z]{2}|com\.[a-z]{2})"
 )
 _GOOGLE_COVER_PATHS = frozenset({"/books/content", "/books/publisher/content", "/books"})
+_QUERY_TELLS_NOTHING = re.compile(
+    r"covers\.openlibrary\.org|(?:.+\.)?isbndb\.com|(?:.+\.)?(?:ssl-images|media)-amazon\.com"
+)
+"""Hosts that name a picture by its path alone."""
+
 _GOOGLE_KEPT = frozenset({"id", "printsec", "img", "zoom", "imgtk"})
 
 
@@ -24,7 +30,7 @@ def https_url(url: str | None) -> str | None:
     Only http and https with a host name and without credentials are accepted; the fragment is
     dropped.
     """
-    parts = _split((url or "").strip())
+    parts = _split((url or "").strip()) if len(url or "") <= _LONGEST_READ else None
     if parts is None:
         return None
     host = _host(parts)
@@ -50,12 +56,15 @@ def cover_url(url: str | None) -> str | None:
 def image_key(url: str) -> str:
     """Return what names the picture in caches: host, path and telling parameters, sorted.
 
-    An address that is none is its own key.
+    Where a host ignores the query, nobody can make more keys of one picture by adding some. An
+    address that is none is its own key.
     """
     address = cover_url(url)
     if address is None:
         return url.strip()
     parts = urlsplit(address)
+    if _QUERY_TELLS_NOTHING.fullmatch(parts.netloc):
+        return f"{parts.netloc}{parts.path}"
     signature = "imgtk" if _is_google_cover(parts) else None
     query = _query(sorted(pair for pair in _parameters(parts) if pair[0] != signature))
     return f"{parts.netloc}{parts.path}?{query}" if query else f"{parts.netloc}{parts.path}"

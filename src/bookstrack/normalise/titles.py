@@ -94,11 +94,12 @@ _ROLE = (
     r"éditeur|traducteur|auteur|autor(?:in)?)\.?|(?-i:eds?|trans|tr|illus|ill|comp|intro|pseud)\.?|"
     r"(?:eds?|trans|tr|illus|ill|comp|intro|pseud)\.)"
 )
-_ROLES = re.compile(rf"{_ROLE}(?:\s*(?:,|/|;|&|and)\s*{_ROLE})*", re.I)
-_NOTE = re.compile(
-    rf"~[^~]*~|[(\[]\s*(?:{_ROLES.pattern}|[^()\[\]]*\b\d{{4}}\b[^()\[\]]*)\s*[)\]]", re.I
-)
-_TRAILING_YEARS = re.compile(r"[\s,]+(?:c|ca|b|d)?\.?\s?\d{4}\??\s?[-–](?:\s?\d{4}\??)?[.\s]*$")
+_ROLE_WORD = re.compile(_ROLE, re.I)
+_ROLE_JOINT = re.compile(r"\s?[,/;&]\s?|\sand\s", re.I)
+_AUTOFILLED = re.compile(r"~[^~]*~")
+_BRACKETED = re.compile(r"[(\[]([^()\[\]]*)[)\]]")
+_YEAR = re.compile(r"\b\d{4}\b")
+_TRAILING_YEARS = re.compile(r"[\s,](?:c|ca|b|d)?\.?\s?\d{4}\??\s?[-–](?:\s?\d{4}\??)?[.\s]*$")
 # Case counts: "Ma" and "Ed" are names, "MA" and "ed." are not.
 _DEGREE = re.compile(
     r"(?:Ph\.?\s?D|M\.?\s?D|M\.?\s?A|B\.?\s?A|M\.?\s?S|M\.?B\.?A|Ed\.?D|J\.?D|LL\.?[BM]|Psy\.?D|"
@@ -108,15 +109,16 @@ _SUFFIX = re.compile(r"(?:jr|sr|ii|iii|iv|inc|ltd|llc|co|corp|gmbh)\.?", re.I)
 _COMPANY_WORDS = frozenset({"of", "and", "for", "the", "&", "und", "et"})
 _FULL_STOP = re.compile(r"(?<=[^\W\d_]{4})\.$")
 _LONGEST_SURNAME = 3
+_LONGEST_NAME = 500
 
 
 def display_name(text: str) -> str:
     """Return a person's name as a reader writes it; the empty string where nothing is left.
 
     Roles, ``~autofilled~``, degrees and life dates go, "Last, First" is turned round, and a name
-    wholly in capitals gets lower case back.
+    wholly in capitals gets lower case back. Only the first 500 characters are read.
     """
-    name = " ".join(unicodedata.normalize("NFC", text).split())
+    name = " ".join(unicodedata.normalize("NFC", text[:_LONGEST_NAME]).split())
     while (plainer := _plainer(name)) != name:
         name = plainer
     return name
@@ -124,8 +126,19 @@ def display_name(text: str) -> str:
 
 def _plainer(name: str) -> str:
     """Take one layer of notes off and turn the name round."""
-    bare = " ".join(_TRAILING_YEARS.sub("", _NOTE.sub(" ", name)).split()).strip(" ,;")
+    noted = " ".join(_BRACKETED.sub(_without_note, _AUTOFILLED.sub(" ", name)).split())
+    bare = _TRAILING_YEARS.sub("", noted).strip(" ,;")
     return _in_order([part for part in map(str.strip, bare.split(",")) if part])
+
+
+def _without_note(bracketed: re.Match[str]) -> str:
+    """Drop what stands in brackets where it is a role or has a year in it."""
+    inside = bracketed[1].strip()
+    return " " if _YEAR.search(inside) or _is_role(inside) else bracketed[0]
+
+
+def _is_role(text: str) -> bool:
+    return all(map(_ROLE_WORD.fullmatch, _ROLE_JOINT.split(text)))
 
 
 def _in_order(parts: list[str]) -> str:
@@ -133,7 +146,7 @@ def _in_order(parts: list[str]) -> str:
     further = [
         _FULL_STOP.sub("", part)
         for part in parts[1:]
-        if not (any(map(str.isdigit, part)) or _DEGREE.fullmatch(part) or _ROLES.fullmatch(part))
+        if not (any(map(str.isdigit, part)) or _DEGREE.fullmatch(part) or _is_role(part))
     ]
     suffixes = [part for part in further if _SUFFIX.fullmatch(part)]
     names = first + [part for part in further if part not in suffixes]

@@ -10,26 +10,30 @@ import math
 import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from html import unescape
 from typing import cast
 
 from bookstrack.clock import Clock
 from bookstrack.model.book import Author
 from bookstrack.model.isbn import Isbn
 from bookstrack.model.record import Rating
+from bookstrack.normalise.markup import unescaped
 from bookstrack.normalise.titles import display_name, name_key
 
 NO_NAME = "Unknown Author"
 """Display name of a book's author where a source gives none (data-model §1.4)."""
 
 _LARGEST = 2**53
+_LONGEST_LINE = 2_500
+"""More than any title needs; longer than an address may be, so that a cut one is none."""
+_LONGEST_PROSE = 50_000
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 
 def text(value: object) -> str | None:
     """Return one line of text from a string or number, or ``None`` where nothing is left.
 
-    Entities are decoded, control characters and runs of spaces become one space.
+    Entities are decoded, control characters and runs of spaces become one space. Only the first
+    2,500 characters are read: what comes after them costs time and tells nothing.
     """
     if isinstance(value, bool):
         return None
@@ -37,14 +41,14 @@ def text(value: object) -> str | None:
         value = str(value)
     if not isinstance(value, str):
         return None
-    return " ".join(_CONTROL.sub(" ", unescape(value)).split()) or None
+    return " ".join(_CONTROL.sub(" ", unescaped(value[:_LONGEST_LINE])).split()) or None
 
 
 def prose(value: object) -> str | None:
-    """Return long text as it is, from a string or ``{"value": string}``."""
+    """Return long text as it is, from a string or ``{"value": string}``, 50,000 characters of it."""
     if isinstance(value, dict):
         value = members(cast("object", value)).get("value")
-    return value.strip() or None if isinstance(value, str) else None
+    return value[:_LONGEST_PROSE].strip() or None if isinstance(value, str) else None
 
 
 def texts(value: object) -> tuple[str, ...]:

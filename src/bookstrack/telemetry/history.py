@@ -9,6 +9,7 @@ from __future__ import annotations
 from array import array
 from collections import deque
 from collections.abc import Iterator
+from itertools import chain
 
 from msgspec import Struct
 from prometheus_client.metrics import MetricWrapperBase
@@ -28,6 +29,7 @@ SAMPLE_S = 60.0
 _QUARTER_S = 900.0
 _MINUTES = 121
 _QUARTERS = 673
+_KINDS = frozenset({"total", "bucket", "sum"})
 
 
 class Window(Struct, frozen=True):
@@ -113,25 +115,27 @@ class History:
 
 
 def _samples(metrics: Metrics) -> Iterator[tuple[Series, float]]:
-    yield from _of(metrics.cache_requests, "lookups", "tier")
-    yield from _of(metrics.cache_latency, "lookup_time", "tier")
-    yield from _of(metrics.cold_rehydrations, "rehydrations")
-    yield from _of(metrics.http_requests, "requests", "path")
-    yield from _of(metrics.http_requests, "statuses", "status")
-    yield from _of(metrics.http_errors, "errors", "code")
-    yield from _of(metrics.http_duration, "request_time")
-    yield from _of(metrics.provider_requests, "calls", "provider", "outcome")
-    yield from _of(metrics.provider_latency, "call_time", "provider")
+    yield from _of(metrics.cache_requests, ("lookups", "tier"))
+    yield from _of(metrics.cache_latency, ("lookup_time", "tier"))
+    yield from _of(metrics.cold_rehydrations, ("rehydrations",))
+    yield from _of(metrics.http_requests, ("requests", "path"), ("statuses", "status"))
+    yield from _of(metrics.http_errors, ("errors", "code"))
+    yield from _of(metrics.http_duration, ("request_time",))
+    yield from _of(metrics.provider_requests, ("calls", "provider", "outcome"))
+    yield from _of(metrics.provider_latency, ("call_time", "provider"))
 
 
-def _of(family: MetricWrapperBase, name: str, *labels: str) -> Iterator[tuple[Series, float]]:
-    """Yield the samples of a family by some of its labels; the same series may come again."""
-    for metric in family.collect():
-        for sample in metric.samples:
-            kept = (name, *(sample.labels[label] for label in labels))
-            if sample.name.endswith("_total"):
-                yield kept, sample.value
-            elif sample.name.endswith("_bucket"):
-                yield (*kept, sample.labels["le"]), sample.value
-            elif sample.name.endswith("_sum"):
-                yield (*kept, "sum"), sample.value
+def _of(family: MetricWrapperBase, *wanted: Series) -> Iterator[tuple[Series, float]]:
+    """Yield the samples of a family by some of its labels; the same series may come again.
+
+    ``wanted`` are names of series, each with the labels it goes by.
+    """
+    for sample in chain.from_iterable(metric.samples for metric in family.collect()):
+        kind = sample.name.rpartition("_")[2]
+        if kind not in _KINDS:
+            continue
+        for name, *labels in wanted:
+            series = (name, *(sample.labels[label] for label in labels))
+            if kind == "bucket":
+                series = (*series, sample.labels["le"])
+            yield (*series, "sum") if kind == "sum" else series, sample.value

@@ -31,7 +31,7 @@ from bookstrack.upstream.quota import Ledger
 from bookstrack.upstream.reply import Explain, Question, Reply, Verdict, failure, judge
 from bookstrack.upstream.retry import pause_after
 from bookstrack.upstream.standing import ChannelState, Standing
-from bookstrack.upstream.tasks import Tasks
+from bookstrack.background import Tasks
 from bookstrack.upstream.wire import Request, exchange, open_session
 
 __all__ = [
@@ -284,5 +284,5 @@ async def open_upstream(
                 )
             )
         finally:
-            await calls.cancel()
+            await calls.close()
             await saves.finish()

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Coroutine, Hashable
 from typing import Any, TypeVar
 
-from bookstrack.upstream.tasks import Tasks
+from bookstrack.background import Tasks
 
 T = TypeVar("T")
 

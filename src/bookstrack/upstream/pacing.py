@@ -11,7 +11,7 @@ import structlog
 from bookstrack.clock import Clock
 from bookstrack.errors import ProviderBusy, StorageUnavailable
 from bookstrack.upstream.budget import Budget
-from bookstrack.upstream.tasks import Tasks
+from bookstrack.background import Tasks
 
 _log = structlog.get_logger(__name__)
 

@@ -22,7 +22,7 @@ from bookstrack.telemetry.metrics import Metrics
 from bookstrack.upstream.breaker import Breaker, BreakerRules, Circuit, Passage
 from bookstrack.upstream.quota import DailyQuota, Ledger
 from bookstrack.upstream.reply import Verdict
-from bookstrack.upstream.tasks import Tasks
+from bookstrack.background import Tasks
 
 _log = structlog.get_logger(__name__)
 _LEVEL = {Circuit.CLOSED: 0, Circuit.HALF_OPEN: 1, Circuit.OPEN: 2}

@@ -9,6 +9,7 @@ import signal
 import socket
 import threading
 import time
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from types import FrameType, TracebackType
 from typing import Any
@@ -34,7 +35,10 @@ class Stopping:
     the supervisor ends its children itself.
     """
 
-    def __init__(self, *, grace_s: float, supervised: bool) -> None:
+    def __init__(
+        self, *, grace_s: float, supervised: bool, exit_after: Callable[[float], None]
+    ) -> None:
+        self._exit_after = exit_after
         self._grace_s = grace_s
         self._supervised = supervised
         self._until: float | None = None
@@ -78,10 +82,14 @@ class Stopping:
         self._until = time.monotonic() + self._grace_s
         if self._running is not None:
             self._running.draining = True
-        # Whatever hangs while things are closed, the process ends when it has promised to.
-        last = threading.Timer(self._grace_s + _CLOSING_S, os._exit, args=(0,))
-        last.daemon = True
-        last.start()
+        self._exit_after(self._grace_s + _CLOSING_S)
+
+
+def _exit_after(seconds: float) -> None:
+    """See to it that the process ends when it has promised to, whatever hangs while it closes."""
+    last = threading.Timer(seconds, os._exit, args=(0,))
+    last.daemon = True
+    last.start()
 
 
 class _Server(uvicorn.Server):
@@ -128,7 +136,7 @@ async def _cut_off(requests: set[asyncio.Task[None]]) -> None:
 async def serve(settings: Settings, listener: socket.socket, *, supervised: bool = False) -> None:
     """Open every part, answer requests until a signal, close in reverse."""
     grace_s = settings.server.shutdown_grace_s
-    with Stopping(grace_s=grace_s, supervised=supervised) as stopping:
+    with Stopping(grace_s=grace_s, supervised=supervised, exit_after=_exit_after) as stopping:
         async with open_assembly(settings) as parts:
             await parts.mark_environment()
             server = _Server(_config(build(parts)), stopping)

@@ -120,13 +120,14 @@ class CatalogueStore:
         return Findings(books=books, total=total)
 
     async def _read(self, operation: str, work: Callable[[Connection], _T]) -> _T:
-        async with self._database.connect(operation) as connection:
-            return await connection.run_sync(work)
+        return await self._database.run(operation, work, writes=False)
 
     async def _write(self, operation: str, work: Callable[[Connection], None]) -> None:
-        async with self._database.begin(operation) as connection:
-            await connection.run_sync(one_catalogue_writer)
-            await connection.run_sync(work)
+        def alone(connection: Connection) -> None:
+            one_catalogue_writer(connection)
+            work(connection)
+
+        await self._database.run(operation, alone, writes=True)
 
 
 def _storable(record: BookRecord) -> BookRecord:

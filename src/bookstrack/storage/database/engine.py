@@ -9,18 +9,19 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import time
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import (
     AbstractAsyncContextManager,
+    AbstractContextManager,
     asynccontextmanager,
     contextmanager,
     nullcontext,
 )
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
-from sqlalchemy import event, text
-from sqlalchemy.engine import URL, Connection
+from sqlalchemy import create_engine, event, text
+from sqlalchemy.engine import URL, Connection, Engine
 from sqlalchemy.exc import DisconnectionError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -30,6 +31,7 @@ from bookstrack.storage.database.failures import is_outage_state, reachable
 from bookstrack.telemetry.metrics import Metrics
 
 Dialect = Literal["sqlite", "postgresql"]
+_T = TypeVar("_T")
 _PRAGMAS = (
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=NORMAL",
@@ -38,7 +40,9 @@ _PRAGMAS = (
 )
 _CONNECT_S = 3
 _COMMAND_S = 10
-_BUSY_S = 5
+# Without an isolation level the driver leaves BEGIN to us.
+_SQLITE_ARGUMENTS: dict[str, Any] = {"isolation_level": None, "timeout": 5}
+_WRITE = "BEGIN IMMEDIATE"
 _INLINE_BUSY_S = 0.25  # the event loop stands still meanwhile
 
 
@@ -51,7 +55,8 @@ class Database:
         self._metrics = metrics
         self._engine = make_engine(self._address)
         self._reader: sqlite3.Connection | None = None
-        self._writes = self._engine.execution_options(begin="BEGIN IMMEDIATE")
+        self._writes = self._engine.execution_options(begin=_WRITE)
+        self._direct = _direct_engine(self._address) if self.dialect == "sqlite" else None
         # SQLite knows one writer at a time: waiting here costs nothing, busy retries do.
         self._one_writer: AbstractAsyncContextManager[Any] = (
             asyncio.Lock() if self.dialect == "sqlite" else nullcontext()
@@ -90,6 +95,25 @@ class Database:
         with self.observed(operation):
             async with self._engine.connect() as connection:
                 yield connection
+
+    async def run(self, operation: str, work: Callable[[Connection], _T], *, writes: bool) -> _T:
+        """Run a function in one transaction, which is kept if it ``writes`` and ends well.
+
+        On SQLite it runs in a thread as a whole: the asyncio driver goes to a thread and back for
+        every statement, which costs more than the statement.
+
+        Raises:
+            StorageUnavailable: the database cannot be reached.
+        """
+        if self._direct is None:
+            async with (self.begin if writes else self.connect)(operation) as connection:
+                return await connection.run_sync(work)
+        with self.observed(operation):
+            if not writes:
+                return await asyncio.to_thread(_within, self._direct.connect, work)
+            engine = self._direct.execution_options(begin=_WRITE)
+            async with self._one_writer:
+                return await asyncio.to_thread(_within, engine.begin, work)
 
     @contextmanager
     def observed(self, operation: str) -> Generator[None]:
@@ -140,7 +164,16 @@ class Database:
         """Close every connection."""
         if self._reader is not None:
             self._reader.close()
+        if self._direct is not None:
+            self._direct.dispose()
         await self._engine.dispose()
+
+
+def _within(
+    opened: Callable[[], AbstractContextManager[Connection]], work: Callable[[Connection], _T]
+) -> _T:
+    with opened() as connection:
+        return work(connection)
 
 
 async def _first_row(driver: Any, statement: str, key: str) -> tuple[Any, ...] | None:
@@ -178,11 +211,19 @@ def make_engine(address: URL, *, command_s: float | None = _COMMAND_S) -> AsyncE
 
 def _sqlite_engine(address: URL) -> AsyncEngine:
     ensure_folder(address)
-    # Without an isolation level the driver leaves BEGIN to us.
-    engine = create_async_engine(
-        address, connect_args={"isolation_level": None, "timeout": _BUSY_S}
-    )
+    engine = create_async_engine(address, connect_args=_SQLITE_ARGUMENTS)
+    _prepare(engine.sync_engine)
+    return engine
 
+
+def _direct_engine(address: URL) -> Engine:
+    """Return a pool of the standard library's driver, for use in threads."""
+    engine = create_engine(address.set(drivername="sqlite"), connect_args=_SQLITE_ARGUMENTS)
+    _prepare(engine)
+    return engine
+
+
+def _prepare(engine: Engine) -> None:
     def prepare(connection: Any, _record: Any) -> None:
         cursor = connection.cursor()
         for pragma in _PRAGMAS:
@@ -193,9 +234,8 @@ def _sqlite_engine(address: URL) -> AsyncEngine:
         options = connection.get_execution_options()
         connection.exec_driver_sql(str(options.get("begin", "BEGIN")))
 
-    event.listen(engine.sync_engine, "connect", prepare)
-    event.listen(engine.sync_engine, "begin", begin)
-    return engine
+    event.listen(engine, "connect", prepare)
+    event.listen(engine, "begin", begin)
 
 
 def _postgresql_engine(address: URL, command_s: float | None) -> AsyncEngine:

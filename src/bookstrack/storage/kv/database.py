@@ -59,8 +59,7 @@ class DatabaseKeyValue:
             .values(key=key, **entry)
             .on_conflict_do_update(index_elements=[kv_entries.c.key], set_=entry)
         )
-        async with self._database.begin("kv_set") as connection:
-            await connection.execute(statement)
+        await self._database.run("kv_set", lambda c: c.execute(statement), writes=True)
 
     async def delete(self, *keys: str) -> None:
         """Remove entries; unknown keys are no mistake."""

@@ -16,7 +16,7 @@ from bookstrack.web.contract import Shape
 from bookstrack.web.reply import Reply
 from bookstrack.web.routes.route import read
 
-_PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
+_PROMETHEUS = "text/plain; version=0.0.4"  # the framework adds the charset
 _MINUTE = {"cache-control": "private, max-age=60"}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from litestar import get, post
@@ -50,9 +50,13 @@ ViewName = QueryParameter(
 )
 
 
-def _failures(statuses: Sequence[int]) -> dict[int, ResponseSpec]:
+def _failures(
+    statuses: Sequence[int], fuller: Mapping[int, type[Failure]]
+) -> dict[int, ResponseSpec]:
     return {
-        status: ResponseSpec(Failure, generate_examples=False, description=_TEXTS[status])
+        status: ResponseSpec(
+            fuller.get(status, Failure), generate_examples=False, description=_TEXTS[status]
+        )
         for status in sorted(set(statuses))
     }
 
@@ -71,6 +75,7 @@ def _declare(
     group: str | None,
     limit: str | None,
     guards: Sequence[Any] = (),
+    fuller: Mapping[int, type[Failure]] | None = None,
     **facts: Any,
 ) -> Callable[[Any], HTTPRouteHandler]:
     statuses = [*_ALWAYS, *failures, *([410] if group else []), *([429] if limit else [])]
@@ -82,7 +87,7 @@ def _declare(
         path,
         status_code=status,
         opt=route_options(shape=shape, group=group, limit=limit, **facts),
-        responses={status: success, **_failures(statuses)},
+        responses={status: success, **_failures(statuses, fuller or {})},
         tags=[tag],
         deprecated=bool(group),
         media_type=media_type,
@@ -114,10 +119,12 @@ def read(
     policy: str | None = None,
     media_type: str = _JSON,
     status: int = 200,
+    fuller: Mapping[int, type[Failure]] | None = None,
 ) -> Callable[[Any], HTTPRouteHandler]:
     """Declare a ``GET`` route; ``answer`` is the type of the payload of its 200 body.
 
-    ``top`` has the keys that stand at top level where they are not the payload's own.
+    ``top`` has the keys that stand at top level where they are not the payload's own;
+    ``fuller`` the types of failures that say more than others, by status.
     """
     return _declare(
         get,
@@ -133,6 +140,7 @@ def read(
         shape=shape,
         legacy=legacy,
         policy=policy,
+        fuller=fuller,
     )
 
 

@@ -28,7 +28,7 @@ from bookstrack.web.capabilities import (
     facade_capabilities,
 )
 from bookstrack.web.contract import RouteMap, Shape, route_options
-from bookstrack.web.envelope import encode
+from bookstrack.web.envelope import Failure, encode
 from bookstrack.web.reply import Reply
 from bookstrack.web.routes.route import read
 
@@ -131,7 +131,20 @@ class Ready(Struct, frozen=True, kw_only=True):
     checks: Checks
 
 
-@read(["/health/ready", "/readyz"], answer=Ready, tag=_TAG, shape=Shape.MIRRORED)
+class NotReady(Failure, kw_only=True, omit_defaults=True):
+    """The failure of a process that is not ready, with the same keys at top level."""
+
+    status: str
+    checks: Checks
+
+
+@read(
+    ["/health/ready", "/readyz"],
+    answer=Ready,
+    tag=_TAG,
+    shape=Shape.MIRRORED,
+    fuller={503: NotReady},
+)
 async def ready(reply: NamedDependency[Reply], parts: NamedDependency[Assembly]) -> Response[Any]:
     """Tell whether this process should be given requests."""
     state = await parts.health.readiness()
@@ -178,7 +191,7 @@ async def openapi_json(documents: NamedDependency[Documents]) -> Response[bytes]
     return Response(documents.json, media_type="application/json", headers=_FIVE_MINUTES)
 
 
-@read("/doc/openapi.yaml", answer=str, tag=_TAG, media_type="application/yaml")
+@read("/doc/openapi.yaml", answer=dict[str, Any], tag=_TAG, media_type="application/yaml")
 async def openapi_yaml(documents: NamedDependency[Documents]) -> Response[bytes]:
     """Return the OpenAPI 3.1 document as YAML."""
     return Response(documents.yaml, media_type="application/yaml", headers=_FIVE_MINUTES)
@@ -199,7 +212,7 @@ _START = b"""window.onload = function () {
 };
 """
 _ASSETS = {
-    "swagger-ui.css": "text/css; charset=utf-8",
+    "swagger-ui.css": "text/css",
     "swagger-ui-bundle.js": "application/javascript; charset=utf-8",
     "favicon-32x32.png": "image/png",
 }

@@ -1,0 +1,48 @@
+"""schemathesis over the OpenAPI document of a running server: no 5xx, nothing undescribed."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+
+import pytest
+
+CHECKS = (
+    "not_a_server_error,status_code_conformance,content_type_conformance,"
+    "response_headers_conformance,response_schema_conformance,unsupported_method"
+)
+
+
+async def fuzz(api, folder: Path, *options: str) -> None:
+    """Run the command line of schemathesis against the server; it must find nothing."""
+    process = await asyncio.create_subprocess_exec(
+        str(Path(sys.executable).with_name("schemathesis")),
+        "run",
+        f"{api.url}/doc/openapi.json",
+        f"--checks={CHECKS}",
+        "--seed=20260101",
+        "--generation-database=none",
+        "--continue-on-failure",
+        "--warnings=off",
+        *options,
+        cwd=folder,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    try:
+        printed, _ = await process.communicate()
+    except BaseException:
+        process.kill()
+        await process.wait()
+        raise
+    assert process.returncode == 0, printed.decode()[-20_000:]
+
+
+async def test_the_edges_of_every_parameter_and_a_few_examples(api, tmp_path):
+    await fuzz(api, tmp_path, "--phases=coverage,fuzzing", "--max-examples=2")
+
+
+@pytest.mark.slow
+async def test_many_examples(api, tmp_path):
+    await fuzz(api, tmp_path, "--phases=coverage,fuzzing", "--max-examples=100")
