@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -41,14 +42,20 @@ class Reply(Struct, frozen=True):
         return msgspec.json.decode(self.body)
 
 
+@cache
+def _cores() -> tuple[int, ...]:
+    """Return the cores that were ours at first; ``pin_self`` leaves fewer."""
+    return tuple(sorted(os.sched_getaffinity(0)))
+
+
 def server_core() -> int:
     """Return the core that what is measured runs on."""
-    return min(os.sched_getaffinity(0))
+    return _cores()[0]
 
 
 def pin_self() -> None:
     """Keep the load generator, and what it starts unpinned, off the server's core."""
-    others = os.sched_getaffinity(0) - {server_core()}
+    others = _cores()[1:]
     if others:
         os.sched_setaffinity(0, others)
 

@@ -138,6 +138,9 @@ QUESTIONS = {
 }
 
 
+RIGHT = {"editions": "9781644101117"}  # which have no authors
+
+
 @pytest.mark.parametrize("fault", [Fault.timeout(), Fault.drip(30.0)], ids=["timeout", "drip"])
 async def test_when_all_are_silent_the_answer_comes_within_the_budget(start, fault):
     api = await start(
@@ -158,7 +161,7 @@ async def test_when_all_are_silent_the_answer_comes_within_the_budget(start, fau
     for kind, path in QUESTIONS.items():
         answer = await api.get(path)
         assert answer.status == 200, (kind, answer.body)
-        assert "9781644101" in answer.body.decode(), kind
+        assert RIGHT.get(kind, "Maren Holloway") in answer.body.decode(), kind
 
 
 async def test_no_request_takes_longer_than_its_limit(start):

@@ -85,7 +85,8 @@ async def test_many_books_at_once(api):
     assert again.json["metadata"]["cached"] is True
 
 
-async def test_five_hundred_books_at_once(api):
+async def test_five_hundred_books_at_once(start):
+    api = await start(WIKIDATA_ENABLED="false", CONCURRENCY_LIMIT="50")
     isbns = [generated_isbn(index) for index in range(500)]
     answer = await enrich(api, isbns)
     assert [book["isbn"] for book in answer.json["data"]["books"]] == isbns

@@ -2,7 +2,8 @@
 
 Nothing a header claims is believed further than its bounds: dimensions are checked before a
 single pixel is decoded, only the first frame is ever read, and metadata (places, cameras,
-comments, colour profiles) does not survive.
+comments, colour profiles) does not survive. A decoded picture is never copied whole, so that a
+hostile one costs 100 MB at most; those above ``LARGE_PIXELS`` are to be read one at a time.
 """
 
 from __future__ import annotations
@@ -22,8 +23,19 @@ from bookstrack.errors import ProviderFailed
 _FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "AVIF")
 _MAX_SIDE = 12_000
 _MAX_PIXELS = 50_000_000
-_MAX_PACKED_PIXELS = 16_000_000
+"""Of a JPEG that is decoded row by row, and smaller than it is."""
+
+_MAX_WHOLE_PIXELS = 16_000_000
+"""Of pictures that are decoded whole, in 4 to 8 bytes a pixel."""
+
+_MAX_FRAMED_PIXELS = 6_000_000
+"""Of formats whose decoders hold several frames, 16 to 20 bytes a pixel."""
+
+_FRAMED = frozenset({"WEBP", "AVIF"})
+LARGE_PIXELS = 3_000_000
 """A larger original is kept as it came: encoding it would take seconds and hundreds of MB."""
+
+_STRIP = 1 << 20  # pixels that are copied at a time
 
 _WEBP: dict[str, Any] = {"format": "WEBP", "quality": 85, "method": 4}
 _PNG: dict[str, Any] = {"format": "PNG", "optimize": True}
@@ -115,12 +127,12 @@ def pack(data: bytes) -> Picture:
     """
     with _opened(data) as image:
         try:
-            if image.width * image.height <= _MAX_PACKED_PIXELS:
+            if image.width * image.height <= LARGE_PIXELS:
                 packed = _encoded(_upright(image, None), _WEBP)
                 if len(packed.body) < len(data):
                     return packed
             else:
-                image.draft(None, CoverSize.LARGE.box)
+                image.draft(None, _fitted(image.size, CoverSize.LARGE.box))
                 image.load()
         except _DAMAGED as error:
             raise _not_a_picture() from error
@@ -146,10 +158,35 @@ def _opened(data: bytes) -> Image.Image:
         raise _too_many_pixels() from error
     except _DAMAGED as error:
         raise _not_a_picture() from error
-    if max(image.size) > _MAX_SIDE or image.width * image.height > _MAX_PIXELS:
+    most = _most_pixels(image, data)
+    if max(image.size) > _MAX_SIDE or image.width * image.height > most:
         image.close()
-        raise _too_many_pixels()
+        raise _too_many_pixels(most)
     return image
+
+
+def _most_pixels(image: Image.Image, data: bytes) -> int:
+    if image.format == "JPEG" and _comes_in_one_scan(data):
+        return _MAX_PIXELS
+    return _MAX_FRAMED_PIXELS if image.format in _FRAMED else _MAX_WHOLE_PIXELS
+
+
+def _comes_in_one_scan(data: bytes) -> bool:
+    """Tell whether a JPEG is decoded row by row: a progressive one is held whole while it is.
+
+    So is a sequential one whose first scan (marker DA) has fewer components than the frame.
+    """
+    at, components = 2, -1
+    while at + 9 < len(data) and data[at] == 0xFF:
+        marker = data[at + 1]
+        if marker == 0xDA:
+            return data[at + 4] == components
+        if marker in (0xC0, 0xC1):
+            components = data[at + 9]
+        elif 0xC0 < marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
+            return False
+        at += 2 + int.from_bytes(data[at + 2 : at + 4])
+    return False
 
 
 def _upright(image: Image.Image, box: tuple[int, int] | None) -> Image.Image:
@@ -158,14 +195,41 @@ def _upright(image: Image.Image, box: tuple[int, int] | None) -> Image.Image:
     if box and orientation in _LYING:
         box = (box[1], box[0])
     if box:
-        image.draft(None, (2 * box[0], 2 * box[1]))  # JPEG decodes at a half, quarter or eighth
-    frame = _plain(image)
-    if box:
+        width, height = _fitted(image.size, box)
+        image.draft(None, (2 * width, 2 * height))  # JPEG decodes at a half, quarter or eighth
+        frame = _reduced(image, min(image.width // (2 * width), image.height // (2 * height)))
         frame.thumbnail(box, Image.Resampling.LANCZOS)
+    else:
+        frame = _plain(image)
     if orientation in _UPRIGHT:
         frame = frame.transpose(_UPRIGHT[orientation])
     frame.info.clear()
     return frame
+
+
+def _fitted(size: tuple[int, int], box: tuple[int, int]) -> tuple[int, int]:
+    """Return a picture's size, shrunk to a box in proportion."""
+    width, height = size
+    share = min(1.0, box[0] / width, box[1] / height)
+    return max(1, round(width * share)), max(1, round(height * share))
+
+
+def _reduced(image: Image.Image, factor: int) -> Image.Image:
+    """Return a picture in plain colours, its sides divided by a factor, made strip by strip."""
+    if factor < 2:
+        return _plain(image)
+    image.load()
+    rows = max(1, _STRIP // (image.width * factor)) * factor
+    tops = range(0, image.height, rows)
+    size = -(-image.width // factor), -(-image.height // factor)
+    whole: Image.Image | None = None
+    for top in tops:
+        strip = image.crop((0, top, image.width, min(top + rows, image.height)))
+        small = _plain(strip).reduce(factor)
+        if whole is None:
+            whole = Image.new(small.mode, size)
+        whole.paste(small, (0, top // factor))
+    return whole or _plain(image)
 
 
 def _plain(image: Image.Image) -> Image.Image:
@@ -194,9 +258,9 @@ def _not_a_picture() -> ProviderFailed:
     return ProviderFailed("covers", "This is not an image, or a damaged one")
 
 
-def _too_many_pixels() -> ProviderFailed:
+def _too_many_pixels(most: int = _MAX_PIXELS) -> ProviderFailed:
     return ProviderFailed(
         "covers",
         "The picture has too many pixels",
-        details={"maxPixels": _MAX_PIXELS, "maxSide": _MAX_SIDE},
+        details={"maxPixels": most, "maxSide": _MAX_SIDE},
     )

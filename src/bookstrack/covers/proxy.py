@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable, Iterable
-from typing import TypeVar
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 import structlog
 from cachebox import LRUCache
@@ -13,7 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from bookstrack.cache.flights import Flights
-from bookstrack.covers.pictures import CoverSize, Picture, pack, resize
+from bookstrack.covers.pictures import LARGE_PIXELS, CoverSize, Picture, describe, pack, resize
 from bookstrack.errors import ConfigurationProblem, InvalidRequest, NotFound, StorageProblem
 from bookstrack.normalise.images import cover_url, image_key
 from bookstrack.storage.blobs import Blobs
@@ -21,8 +20,6 @@ from bookstrack.upstream.guard import HostRules, check_url
 from bookstrack.upstream.pictures import MAX_BYTES, PictureFetcher
 
 log = structlog.get_logger(__name__)
-
-T = TypeVar("T")
 
 DEFAULT_HOSTS = (
     "books.google.com",
@@ -34,6 +31,7 @@ DEFAULT_HOSTS = (
 )
 MAX_AGE_S = 2_592_000
 _THREADS = 2
+_HELD = 6  # pictures that are being fetched, or wait for a thread, with up to 10 MiB each
 _OVERHEAD = 400  # bytes of an entry beside its picture
 
 
@@ -69,7 +67,8 @@ class ImageProxy:
     """Pictures by URL or ISBN. Originals lie in the object store, sizes made of them in memory.
 
     A size is always made of the stored form, so that every process serves the same bytes under
-    the same ETag. An object store that fails makes it slower, nothing else.
+    the same ETag. An object store that fails makes it slower, nothing else. Requests that wait
+    for a thread hold no picture, but for the few that have just been fetched.
     """
 
     def __init__(
@@ -87,6 +86,8 @@ class ImageProxy:
         self._originals: Flights[tuple[bytes, bool]] = Flights()
         self._sizes: Flights[Served] = Flights()
         self._threads = asyncio.Semaphore(_THREADS)
+        self._large = asyncio.Lock()
+        self._held = asyncio.Semaphore(_HELD)
 
     async def get(self, url: str, size: CoverSize) -> Served:
         """Return the picture at a URL.
@@ -102,8 +103,10 @@ class ImageProxy:
         address = str(target) if self._hosts.is_own(target) else cover_url(str(target))
         if address is None:
             raise InvalidRequest("This is not a valid URL")
-        path = f"covers/{hashlib.sha256(image_key(address).encode()).hexdigest()}"
-        return await self._sized(path, size, lambda: self._stored_or_fetched(path, address))
+        # The operator's own mirror names pictures by path, as Open Library's host does.
+        bare = target.with_query(None) if self._hosts.is_own(target) else address
+        path = f"covers/{hashlib.sha256(image_key(str(bare)).encode()).hexdigest()}"
+        return await self._sized(path, size, [path], lambda: self._fetched(path, address))
 
     async def cover(self, isbn13: str, size: CoverSize) -> Served | None:
         """Return the harvested cover of an ISBN-13, ``None`` where there is none.
@@ -114,7 +117,8 @@ class ImageProxy:
         if len(isbn13) != 13 or not (isbn13.isascii() and isbn13.isdigit()):
             return None
         try:
-            return await self._sized(f"covers/{isbn13}", size, lambda: self._harvested(isbn13))
+            kept = [f"covers/{isbn13}", f"covers/isbn/{isbn13}.jpg"]
+            return await self._sized(kept[0], size, kept, _absent)
         except NotFound:
             return None
 
@@ -124,15 +128,24 @@ class ImageProxy:
         await self._originals.close()
 
     async def _sized(
-        self, path: str, size: CoverSize, original: Callable[[], Awaitable[tuple[bytes, bool]]]
+        self,
+        name: str,
+        size: CoverSize,
+        kept: Sequence[str],
+        fetched: Callable[[], Awaitable[tuple[bytes, bool]]],
     ) -> Served:
-        key = f"{path}:{size}"
+        """Return a size of what is kept under one of the paths, else of what is fetched."""
+        key = f"{name}:{size}"
         if kept := self._memory.get(key):
             return kept
 
         async def make() -> Served:
-            (data, hit), _ = await self._originals.join(path, original)
-            picture = await self._in_thread(lambda: resize(data, size=size))
+            picture, hit = await self._of_stored(kept, size), True
+            if picture is None:
+                async with self._held:
+                    (data, hit), _ = await self._originals.join(name, fetched)
+                    async with self._threads:
+                        picture = await self._resized(data, size)
             served = _served(picture)
             if _weigh(key, served) < self._memory.maxsize:
                 self._memory[key] = served
@@ -140,22 +153,24 @@ class ImageProxy:
 
         return (await self._sizes.join(key, make))[0]
 
-    async def _stored_or_fetched(self, path: str, address: str) -> tuple[bytes, bool]:
-        if (stored := await self._stored(path)) is not None:
+    async def _of_stored(self, paths: Sequence[str], size: CoverSize) -> Picture | None:
+        async with self._threads:  # before anything is read
+            for path in paths:
+                if (stored := await self._stored(path)) is not None:
+                    return await self._resized(stored, size)
+        return None
+
+    async def _fetched(self, path: str, address: str) -> tuple[bytes, bool]:
+        if (stored := await self._stored(path)) is not None:  # by another request, just now
             return stored, True
         fetched = await self._fetcher.fetch(address, at_most=MAX_BYTES)
-        picture = await self._in_thread(lambda: pack(fetched.body))
+        async with self._threads:
+            picture = await self._in_thread(fetched.body, pack)
         try:
             await self._blobs.put(path, picture.body, content_type=picture.content_type)
         except StorageProblem as problem:
             log.warning("picture not stored", path=path, error=problem.message)
         return picture.body, False
-
-    async def _harvested(self, isbn13: str) -> tuple[bytes, bool]:
-        for path in (f"covers/{isbn13}", f"covers/isbn/{isbn13}.jpg"):
-            if (stored := await self._stored(path)) is not None:
-                return stored, True
-        raise NotFound("There is no cover of this book")
 
     async def _stored(self, path: str) -> bytes | None:
         try:
@@ -164,9 +179,20 @@ class ImageProxy:
             log.warning("picture not read", path=path, error=problem.message)
             return None
 
-    async def _in_thread(self, work: Callable[[], T]) -> T:
-        async with self._threads:
-            return await asyncio.to_thread(work)
+    async def _resized(self, data: bytes, size: CoverSize) -> Picture:
+        return await self._in_thread(data, lambda original: resize(original, size=size))
+
+    async def _in_thread(self, data: bytes, work: Callable[[bytes], Picture]) -> Picture:
+        """Run slow work; of large pictures one at a time is decoded."""
+        header = describe(data)
+        if header.width * header.height <= LARGE_PIXELS:
+            return await asyncio.to_thread(work, data)
+        async with self._large:
+            return await asyncio.to_thread(work, data)
+
+
+async def _absent() -> tuple[bytes, bool]:
+    raise NotFound("There is no cover of this book")
 
 
 def _served(picture: Picture) -> Served:

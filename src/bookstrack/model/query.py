@@ -59,12 +59,13 @@ class AuthorWorksQuery(Struct, frozen=True, tag="author_works"):
 class Person(Struct, frozen=True):
     """An author to look up: the name, and the ids where a book source gave them.
 
-    ``open_library_id`` (``OL23919A``) tells namesakes apart.
+    ``open_library_id`` (``OL23919A``) and ``birth_year`` tell namesakes apart.
     """
 
     name: str
     wikidata_id: str | None = None
     open_library_id: str | None = None
+    birth_year: int | None = None
 
 
 class AuthorFactsQuery(Struct, frozen=True, tag="author_facts"):

@@ -60,10 +60,14 @@ class BookRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class AuthorRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What one source knows about a person. ``asked`` is the name the query carried."""
+    """What one source knows about a person.
+
+    ``asked`` is the name, and ``asked_id`` the Open Library id, that the query carried.
+    """
 
     provider: ProviderId
     asked: str
+    asked_id: str | None = None
     author: Author | None = None
     facts: PersonFacts = PersonFacts()
 

@@ -8,9 +8,7 @@ import re
 _AT_MOST = 10_000
 _MOST_MARKUP = 5  # characters read for each one that may be shown
 _ROUNDS = 8  # of markup that was itself escaped
-_LINE_BREAK = re.compile(
-    r"<\s?(?:br\s?(?:/\s?)?|/\s?(?:p|div|li|h[1-6]|tr|blockquote)\s?)>", re.I
-)
+_LINE_BREAK = re.compile(r"<\s?(?:br\s?(?:/\s?)?|/\s?(?:p|div|li|h[1-6]|tr|blockquote)\s?)>", re.I)
 _HIDDEN = re.compile(r"<(script|style)\b[^<>]*>|<!--", re.I)
 _END_OF_HIDDEN = {
     "script": re.compile(r"</script\s?>", re.I),

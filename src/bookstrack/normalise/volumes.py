@@ -11,13 +11,14 @@ from functools import lru_cache
 from bookstrack.normalise.titles import title_key
 
 _PLAIN_WORDS = frozenset(
-    "vol vols volume volumes volumen band bd teil heft tome tomo folge".split()
+    {"vol", "vols", "volume", "volumes", "volumen", "band", "bd", "teil", "heft", "tome", "tomo"}
 )
 """Words that hardly mean anything but a volume, whatever follows."""
 
-_VOLUME_WORDS = _PLAIN_WORDS | frozenset(
-    "book part pt nr number episode issue buch livre partie libro parte numero".split()
-)
+_VOLUME_WORDS = _PLAIN_WORDS | {
+    *("book", "part", "pt", "nr", "number", "episode", "issue", "buch"),
+    *("livre", "partie", "libro", "parte", "numero"),
+}
 # English, German, French and Spanish, folded as title keys are.
 _COUNTING = (
     "one eins ein un une uno una",

@@ -45,7 +45,7 @@ def text(value: object) -> str | None:
 
 
 def prose(value: object) -> str | None:
-    """Return long text as it is, from a string or ``{"value": string}``, 50,000 characters of it."""
+    """Return long text, as it is but of 50,000 characters at most, from a string or a value."""
     if isinstance(value, dict):
         value = members(cast("object", value)).get("value")
     return value[:_LONGEST_PROSE].strip() or None if isinstance(value, str) else None

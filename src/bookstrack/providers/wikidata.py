@@ -178,11 +178,13 @@ class Wikidata:
     def _record(
         self, person: Person, choice: tuple[str, Item] | None, others: Mapping[str, Item]
     ) -> AuthorRecord:
+        key = person.open_library_id
         if choice is None:
-            return AuthorRecord(provider=ProviderId.WIKIDATA, asked=person.name)
+            return AuthorRecord(provider=ProviderId.WIKIDATA, asked=person.name, asked_id=key)
         id, item = choice
         countries = [_country(each, others) for each in item_ids(item.facts.citizenship)]
         known = [country for country in countries if country]
+        keys = texts(item.facts.open_library)
         author = Author(
             name=person.name,
             gender=item.gender,
@@ -192,12 +194,16 @@ class Wikidata:
             ),
             birth_year=_year(item.birth),
             death_year=_year(item.death),
-            open_library_id=next(iter(texts(item.facts.open_library)), None),
+            open_library_id=key if key in keys else next(iter(keys), None),
             goodreads_id=next(iter(texts(item.facts.goodreads)), None),
         )
         facts = PersonFacts(wikidata_id=id, birth_date=item.birth)
         return AuthorRecord(
-            provider=ProviderId.WIKIDATA, asked=person.name, author=author, facts=facts
+            provider=ProviderId.WIKIDATA,
+            asked=person.name,
+            asked_id=key,
+            author=author,
+            facts=facts,
         )
 
     def _is_indigenous(self, item: Item, others: Mapping[str, Item]) -> bool:
@@ -251,18 +257,27 @@ def _given(person: Person) -> str:
 
 
 def _choose(person: Person, items: Sequence[tuple[str, Item]]) -> tuple[str, Item] | None:
-    """Return the item that is this person: the given one, else the best known writer."""
+    """Return the item that is this person: the given one, else the best known writer.
+
+    A writer with other Open Library ids, or born in another year, is a namesake.
+    """
     if _given(person):
         return next((each for each in items if each[1].is_person), None)
     key = person.open_library_id
     return max(
-        (each for each in items if each[1].is_writer),
+        (each for each in items if each[1].is_writer and not _is_namesake(each[1], person)),
         key=lambda each: (
             key is not None and key in texts(each[1].facts.open_library),
             len(each[1].sitelinks),
         ),
         default=None,
     )
+
+
+def _is_namesake(item: Item, person: Person) -> bool:
+    key, keys = person.open_library_id, texts(item.facts.open_library)
+    born, year = person.birth_year, _year(item.birth)
+    return bool((key and keys and key not in keys) or (born and year and born != year))
 
 
 def _country(id: str, others: Mapping[str, Item]) -> Country | None:

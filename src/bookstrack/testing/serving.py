@@ -30,6 +30,7 @@ async def serving(
 ) -> AsyncGenerator[Served]:
     """Serve with settings from ``BOOKSTRACK_`` variables on a free port of 127.0.0.1."""
     from bookstrack.web.app import build
+    from bookstrack.web.protocol import BoundedProtocol
 
     listener = socket.create_server(("127.0.0.1", 0))
     settings = load_settings(environ).settings
@@ -38,7 +39,7 @@ async def serving(
             uvicorn.Config(
                 build(parts),
                 loop="none",
-                http="httptools",
+                http=BoundedProtocol,
                 ws="none",
                 lifespan="off",
                 log_config=None,

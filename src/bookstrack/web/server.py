@@ -20,6 +20,7 @@ import uvicorn
 from bookstrack.assembly import Running, open_assembly
 from bookstrack.settings import Settings
 from bookstrack.web.app import build
+from bookstrack.web.protocol import BoundedProtocol
 
 log = structlog.get_logger(__name__)
 
@@ -154,7 +155,7 @@ def _config(application: Any) -> uvicorn.Config:
     return uvicorn.Config(
         application,
         loop="none",
-        http="httptools",
+        http=BoundedProtocol,
         ws="none",
         lifespan="off",
         log_config=None,

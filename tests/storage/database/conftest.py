@@ -12,7 +12,8 @@ from bookstrack.storage.database import tables as t
 from bookstrack.storage.database.books_row import row_of
 from bookstrack.storage.database.catalogue import CatalogueStore
 from bookstrack.storage.database.engine import Database, open_database
-from bookstrack.storage.database.shelf import read_shelf, record_of
+from bookstrack.storage.database.refresh import edition_record, read_texts
+from bookstrack.storage.database.shelf import read_shelf
 from bookstrack.telemetry.metrics import Metrics
 from bookstrack.testing.clock import FrozenClock
 
@@ -37,8 +38,11 @@ def agreed(database: Database) -> Callable[[], Awaitable[None]]:
     def check(connection: Connection) -> None:
         owners = dict(connection.execute(select(t.editions.c.id, t.editions.c.work_id)).all())
         shelf = read_shelf(connection, set(owners.values()))
+        texts = read_texts(connection, shelf.works)
         expected = {
-            isbn["isbn13"]: row_of(record_of(shelf, work, [edition]), isbn13=isbn["isbn13"], now=0)
+            isbn["isbn13"]: row_of(
+                edition_record(shelf, work, edition, texts), isbn13=isbn["isbn13"], now=0
+            )
             for work, editions in shelf.editions.items()
             for edition in editions
             for isbn in shelf.isbns[edition["id"]]

@@ -4,6 +4,7 @@ import msgspec
 
 from bookstrack.model.book import Author
 from bookstrack.model.enums import AuthorGender, CulturalRegion
+from bookstrack.model.query import Person
 from bookstrack.model.record import AuthorRecord, PersonFacts, ProviderId
 from bookstrack.testing.builders import a_record, an_author
 
@@ -70,10 +71,60 @@ async def test_facts_do_not_go_to_a_namesake(store, agreed):
     await store.save([msgspec.structs.replace(a_record(), authors=(young,))])
     await store.save_author_facts([told("Maren Holloway")])
     assert (await store.find_isbn(ISBN)).record.authors == (young,)
-    assert await store.author_facts(["Maren Holloway"], younger_than_s=WEEK) == {
-        "Maren Holloway": young
-    }
+    known = await store.author_facts([Person("Maren Holloway")], younger_than_s=WEEK)
+    assert known == {"Maren Holloway": Author(name="Maren Holloway", **FACTS)}
+    asked = [Person("Maren Holloway", birth_year=1990)]
+    assert await store.author_facts(asked, younger_than_s=WEEK) == {}
+    await store.save_author_facts([nobody("Maren Holloway")])
+    assert await store.author_facts(asked, younger_than_s=WEEK) == {"Maren Holloway": young}
     await agreed()
+
+
+async def test_namesakes_with_ids_each_keep_their_own_facts(store, agreed):
+    def by(key: str, isbn: str):
+        author = an_author("John Smith", open_library_id=key)
+        return msgspec.structs.replace(a_record(isbn=isbn, title=key), authors=(author,))
+
+    await store.save([by("OL1A", ISBN), by("OL2A", OTHER)])
+    explorer = told("John Smith", birth_year=1580, open_library_id="OL2A")
+    await store.save_author_facts([explorer])
+    first, second = Person("John Smith", None, "OL1A"), Person("John Smith", None, "OL2A")
+    assert await store.author_facts([first], younger_than_s=WEEK) == {}
+    known = await store.author_facts([second], younger_than_s=WEEK)
+    assert known["John Smith"].birth_year == 1580
+    await store.save_author_facts([msgspec.structs.replace(nobody("John Smith"), asked_id="OL1A")])
+    known = await store.author_facts([first], younger_than_s=WEEK)
+    assert known == {"John Smith": an_author("John Smith", open_library_id="OL1A")}
+    known = await store.author_facts([Person("John Smith", None, "OL9A")], younger_than_s=WEEK)
+    assert known == {}
+    await agreed()
+
+
+async def test_somebody_looked_up_by_an_id_that_no_namesake_has_is_remembered(store):
+    author = an_author("John Smith", open_library_id="OL1A")
+    await store.save([msgspec.structs.replace(a_record(), authors=(author,))])
+    await store.save_author_facts([msgspec.structs.replace(nobody("John Smith"), asked_id="OL9A")])
+    found = await store.author_facts([Person("John Smith", None, "OL9A")], younger_than_s=WEEK)
+    assert found == {"John Smith": an_author("John Smith", open_library_id="OL9A")}
+    assert (await store.find_isbn(ISBN)).record.authors == (author,)
+
+
+async def test_a_saved_record_writes_no_facts_of_a_namesake(store, agreed):
+    own = an_author("John Smith", open_library_id="OL1A", birth_year=1950)
+    await store.save([msgspec.structs.replace(a_record(), authors=(own,))])
+    wrong = an_author(
+        "John Smith", open_library_id="OL1A", birth_year=1580, nationality="United Kingdom"
+    )
+    await store.save([msgspec.structs.replace(a_record(), authors=(wrong,))])
+    assert (await store.find_isbn(ISBN)).record.authors == (own,)
+    await agreed()
+
+
+async def test_saving_facts_tells_which_books_show_them(store):
+    await store.save([a_record(isbn=ISBN, title="One"), a_record(isbn=OTHER, title="Two")])
+    assert sorted(await store.save_author_facts([told("Maren Holloway")])) == [OTHER, ISBN]
+    assert await store.save_author_facts([told("Maren Holloway")]) == ()
+    assert await store.save_author_facts([]) == ()
 
 
 async def test_new_facts_replace_old_ones(store, agreed):

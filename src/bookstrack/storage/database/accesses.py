@@ -7,17 +7,12 @@ from datetime import UTC, datetime
 from functools import lru_cache
 
 import structlog
-from sqlalchemy import bindparam, update
+from msgspec import json
 from sqlalchemy.ext.asyncio import AsyncConnection
-from sqlalchemy.sql.functions import coalesce
 
 from bookstrack.clock import Clock
 from bookstrack.errors import StorageUnavailable
-from bookstrack.storage.database.bulk import Bulk
-from bookstrack.storage.database.columns import WHOLE
 from bookstrack.storage.database.engine import Database, Dialect
-from bookstrack.storage.database.tables import cache_access_daily, cache_metrics, kv_entries
-from bookstrack.storage.database.upsert import insert
 
 FLUSH_AFTER_S = 5.0
 FLUSH_AT = 200
@@ -48,7 +43,6 @@ class Accesses:
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
-        self._writes = _Writes(database.dialect)
         self._buffer: dict[str, Access] = {}
         self._full = asyncio.Event()
         self._closing = False
@@ -90,7 +84,7 @@ class Accesses:
             try:
                 async with self._database.begin("kv_accesses") as connection:
                     # In the order of keys, so that two processes cannot lock each other out.
-                    await self._writes.run(connection, sorted(batch.items()))
+                    await _write(connection, sorted(batch.items()), self._database.dialect)
             except StorageUnavailable as error:
                 _log.warning("cache_accesses_lost", keys=len(batch), reason=error.message)
 
@@ -108,84 +102,58 @@ class Accesses:
                 wait.cancel()
 
 
-class _Writes:
-    """The three statements of a flush."""
+async def _write(
+    connection: AsyncConnection, batch: list[tuple[str, Access]], dialect: Dialect
+) -> None:
+    """Add a batch to the totals, to the days and to the entries themselves.
 
-    def __init__(self, dialect: Dialect) -> None:
-        totals, daily = insert(cache_metrics, dialect), insert(cache_access_daily, dialect)
-        old, new = cache_metrics.c, totals.excluded
-        self._totals = Bulk(
-            totals.on_conflict_do_update(
-                index_elements=[old.cache_key],
-                set_={
-                    "hit_count": old.hit_count + new.hit_count,
-                    "miss_count": old.miss_count + new.miss_count,
-                    "last_accessed": new.last_accessed,
-                    "data_size_bytes": coalesce(new.data_size_bytes, old.data_size_bytes),
-                    "ttl_seconds": coalesce(new.ttl_seconds, old.ttl_seconds),
-                },
-            ),
-            (
-                "cache_key",
-                "hit_count",
-                "miss_count",
-                "last_accessed",
-                "data_size_bytes",
-                "ttl_seconds",
-            ),
-        )
-        day, more = cache_access_daily.c, daily.excluded
-        self._daily = Bulk(
-            daily.on_conflict_do_update(
-                index_elements=[day.cache_key, day.day],
-                set_={"hits": day.hits + more.hits, "misses": day.misses + more.misses},
-            ),
-            ("cache_key", "day", "hits", "misses"),
-        )
-        count = kv_entries.c.access_count + bindparam("hits", type_=WHOLE)
-        self._entries = Bulk(
-            update(kv_entries)
-            .where(kv_entries.c.key == bindparam("entry"))
-            .values(access_count=count, last_accessed=bindparam("at")),
-            (),
-        )
+    Each statement takes the whole batch as one JSON text: row by row, driver and event loop would
+    hand each other the interpreter a thousand times.
+    """
+    rows = [
+        (key, access.hits, access.misses, access.at, day_of(access.at), access.size, access.ttl_s)
+        for key, access in batch
+    ]
+    text = json.encode(rows).decode()
+    for statement in _STATEMENTS[dialect]:
+        await connection.exec_driver_sql(statement, (text,))
 
-    async def run(self, connection: AsyncConnection, batch: list[tuple[str, Access]]) -> None:
-        """Add a batch to the totals, to the days and to the entries themselves."""
-        await self._totals.run(
-            connection,
-            [
-                {
-                    "cache_key": key,
-                    "hit_count": access.hits,
-                    "miss_count": access.misses,
-                    "last_accessed": access.at,
-                    "data_size_bytes": access.size,
-                    "ttl_seconds": access.ttl_s,
-                }
-                for key, access in batch
-            ],
-        )
-        await self._daily.run(
-            connection,
-            [
-                {
-                    "cache_key": key,
-                    "day": day_of(access.at),
-                    "hits": access.hits,
-                    "misses": access.misses,
-                }
-                for key, access in batch
-            ],
-        )
-        await self._entries.run(
-            connection,
-            [
-                {"entry": key, "hits": access.hits, "at": access.at}
-                for key, access in batch
-                if access.hits
-            ],
-        )
+
+_BATCH = """
+    SELECT value ->> 0 AS cache_key, CAST(value ->> 1 AS BIGINT) AS hits,
+        CAST(value ->> 2 AS BIGINT) AS misses, CAST(value ->> 3 AS BIGINT) AS moment,
+        value ->> 4 AS day, CAST(value ->> 5 AS BIGINT) AS size,
+        CAST(value ->> 6 AS BIGINT) AS ttl
+    FROM {source}"""
+_TOTALS = """
+    INSERT INTO "CacheMetrics" AS old
+        (cache_key, hit_count, miss_count, last_accessed, data_size_bytes, ttl_seconds)
+    SELECT cache_key, hits, misses, moment, size, ttl FROM ({batch}) AS seen WHERE true
+    ON CONFLICT (cache_key) DO UPDATE SET
+        hit_count = old.hit_count + excluded.hit_count,
+        miss_count = old.miss_count + excluded.miss_count,
+        last_accessed = excluded.last_accessed,
+        data_size_bytes = coalesce(excluded.data_size_bytes, old.data_size_bytes),
+        ttl_seconds = coalesce(excluded.ttl_seconds, old.ttl_seconds)"""
+_DAYS = """
+    INSERT INTO cache_access_daily AS old (cache_key, day, hits, misses)
+    SELECT cache_key, day, hits, misses FROM ({batch}) AS seen WHERE true
+    ON CONFLICT (cache_key, day) DO UPDATE SET
+        hits = old.hits + excluded.hits, misses = old.misses + excluded.misses"""
+_ENTRIES = """
+    UPDATE kv_entries SET access_count = access_count + seen.hits, last_accessed = seen.moment
+    FROM ({batch}) AS seen WHERE kv_entries.key = seen.cache_key AND seen.hits > 0"""
+_SOURCES: dict[Dialect, str] = {
+    "sqlite": "json_each(?)",
+    "postgresql": "jsonb_array_elements(CAST($1 AS jsonb))",
+}
+_STATEMENTS = {
+    dialect: tuple(
+        statement.format(batch=_BATCH.format(source=source))
+        for statement in (_TOTALS, _DAYS, _ENTRIES)
+    )
+    for dialect, source in _SOURCES.items()
+}
 
 
 def day_of(seconds: float) -> str:

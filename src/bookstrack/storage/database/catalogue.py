@@ -16,6 +16,7 @@ from sqlalchemy.engine import Connection
 
 from bookstrack.clock import Clock
 from bookstrack.model.book import Author
+from bookstrack.model.query import Person
 from bookstrack.model.record import AuthorRecord, BookRecord, Findings
 from bookstrack.storage.database import people, search
 from bookstrack.storage.database import tables as t
@@ -23,9 +24,14 @@ from bookstrack.storage.database.batch import Changes
 from bookstrack.storage.database.books_row import COLUMNS, Stored, stored_of
 from bookstrack.storage.database.engine import Database
 from bookstrack.storage.database.layer_b import save_records
-from bookstrack.storage.database.refresh import refresh_authors, refresh_editions
+from bookstrack.storage.database.refresh import (
+    edition_record,
+    read_texts,
+    refresh_authors,
+    refresh_editions,
+)
 from bookstrack.storage.database.search import Condition, find_works
-from bookstrack.storage.database.shelf import MISPRINT, read_shelf, record_of
+from bookstrack.storage.database.shelf import MISPRINT, read_shelf
 from bookstrack.storage.database.sql import one_catalogue_writer
 
 _T = TypeVar("_T")
@@ -57,12 +63,16 @@ class CatalogueStore:
         """Return the book that prints this number, whose check digit is wrong."""
         return await self._read("find_misprint", lambda c: _find_misprint(c, number))
 
-    async def save(self, records: Sequence[BookRecord]) -> None:
-        """Insert or update books, all or none."""
+    async def save(self, records: Sequence[BookRecord]) -> tuple[str, ...]:
+        """Insert or update books, all or none; return the ISBN-13s whose rows were rewritten.
+
+        These are more than the records': what one edition tells may show in its work's others.
+        """
         clean = [_storable(record) for record in records]
-        if clean:
-            now = int(self._clock.time())
-            await self._write("save", lambda c: _save(c, clean, now=now))
+        if not clean:
+            return ()
+        now = int(self._clock.time())
+        return await self._write("save", lambda c: _save(c, clean, now=now))
 
     async def search(self, text: str, *, limit: int, offset: int = 0) -> Findings:
         """Return one page of the works with every word of the text in title or authors."""
@@ -88,17 +98,25 @@ class CatalogueStore:
         return await self._works("editions_of", found, title=title, limit=_MOST_WORKS)
 
     async def author_facts(
-        self, names: Sequence[str], *, younger_than_s: float
+        self, asked: Sequence[Person | str], *, younger_than_s: float
     ) -> dict[str, Author]:
-        """Return, by asked name, people looked up lately; an author without facts is in it too."""
-        since = self._clock.time() - younger_than_s
-        return await self._read("author_facts", lambda c: people.read_facts(c, names, since=since))
+        """Return, by asked name, people looked up lately; an author without facts is in it too.
 
-    async def save_author_facts(self, authors: Sequence[AuthorRecord]) -> None:
-        """Remember lookups, also those that found nobody, and show the facts in the books."""
+        Namesakes, whose ids or birth year contradict those asked for, are not returned.
+        """
+        since = self._clock.time() - younger_than_s
+        whom = [Person(one) if isinstance(one, str) else one for one in asked]
+        return await self._read("author_facts", lambda c: people.read_facts(c, whom, since=since))
+
+    async def save_author_facts(self, authors: Sequence[AuthorRecord]) -> tuple[str, ...]:
+        """Remember lookups, also those that found nobody, and show the facts in the books.
+
+        Returns the ISBN-13s whose rows were rewritten.
+        """
+        if not authors:
+            return ()
         now = int(self._clock.time())
-        if authors:
-            await self._write("save_author_facts", lambda c: _save_facts(c, authors, now=now))
+        return await self._write("save_author_facts", lambda c: _save_facts(c, authors, now=now))
 
     async def count(self) -> int:
         """Return how many works there are."""
@@ -122,12 +140,12 @@ class CatalogueStore:
     async def _read(self, operation: str, work: Callable[[Connection], _T]) -> _T:
         return await self._database.run(operation, work, writes=False)
 
-    async def _write(self, operation: str, work: Callable[[Connection], None]) -> None:
-        def alone(connection: Connection) -> None:
+    async def _write(self, operation: str, work: Callable[[Connection], _T]) -> _T:
+        def alone(connection: Connection) -> _T:
             one_catalogue_writer(connection)
-            work(connection)
+            return work(connection)
 
-        await self._database.run(operation, alone, writes=True)
+        return await self._database.run(operation, alone, writes=True)
 
 
 def _storable(record: BookRecord) -> BookRecord:
@@ -135,19 +153,23 @@ def _storable(record: BookRecord) -> BookRecord:
     return _RECORD.decode(_NUL.sub(rb"\1", text)) if b"\\u0000" in text else record
 
 
-def _save(connection: Connection, records: Sequence[BookRecord], *, now: int) -> None:
+def _save(connection: Connection, records: Sequence[BookRecord], *, now: int) -> tuple[str, ...]:
     changes = Changes()
     for start in range(0, len(records), _AT_ONCE):
         some = save_records(connection, records[start : start + _AT_ONCE], now=now)
         changes.editions |= some.editions
         changes.works |= some.works
         changes.authors |= some.authors
-    refresh_editions(connection, editions=changes.editions, works=changes.works, now=now)
-    refresh_authors(connection, changes.authors, now=now)
+    written = refresh_editions(connection, editions=changes.editions, works=changes.works, now=now)
+    written += refresh_authors(connection, changes.authors, now=now)
+    return tuple(dict.fromkeys(written))
 
 
-def _save_facts(connection: Connection, authors: Sequence[AuthorRecord], *, now: int) -> None:
-    refresh_authors(connection, people.save_facts(connection, authors, now=now), now=now)
+def _save_facts(
+    connection: Connection, authors: Sequence[AuthorRecord], *, now: int
+) -> tuple[str, ...]:
+    changed = people.save_facts(connection, authors, now=now)
+    return tuple(dict.fromkeys(refresh_authors(connection, changed, now=now)))
 
 
 def _find_misprint(connection: Connection, number: str) -> Stored | None:
@@ -163,7 +185,8 @@ def _find_misprint(connection: Connection, number: str) -> Stored | None:
     work = connection.execute(owner).scalar_one()
     shelf = read_shelf(connection, [work], editions=[edition])
     row = shelf.editions[work][0]
-    return Stored(record=record_of(shelf, work, [row]), updated_at=float(row["updated_at"]))
+    record = edition_record(shelf, work, row, read_texts(connection, [work]))
+    return Stored(record=record, updated_at=float(row["updated_at"]))
 
 
 def _count(connection: Connection) -> int:

@@ -21,7 +21,11 @@ def write_edition(
     batch: Batch, work: int, record: BookRecord, edition: Edition, *, is_first: bool
 ) -> int:
     """Insert or update one edition; unite those that it proves to be one; return its id."""
-    columns = values.edition_columns(edition, thumbnail=record.thumbnail_url if is_first else None)
+    columns = values.edition_columns(
+        edition,
+        thumbnail=record.thumbnail_url if is_first else None,
+        subtitle=record.subtitle if is_first else None,
+    )
     found = _find_editions(batch, work, record, edition, columns)
     if found:
         number = found[0]
@@ -70,6 +74,7 @@ def _is_same_print(
 def _insert_edition(batch: Batch, work: int, columns: Row) -> int:
     row = {"work_id": work, **columns, "created_at": batch.now, "updated_at": batch.now}
     number = insert_id(batch.connection, t.editions, row)
+    _tell_siblings(batch, work, columns)
     batch.known.edition_rows[number] = {"id": number, **row}
     batch.known.shelf.editions[work].append(batch.known.edition_rows[number])
     return number
@@ -82,11 +87,18 @@ def _update_edition(batch: Batch, number: int, columns: Row) -> None:
     merged = values.merged_edition(row, columns, fill=is_edited)
     changes = {name: value for name, value in merged.items() if value != row[name]}
     if changes:
+        _tell_siblings(batch, row["work_id"], changes)
         changes["updated_at"] = batch.now
         row.update(changes)
         batch.connection.execute(
             update(t.editions).where(t.editions.c.id == number).values(changes)
         )
+
+
+def _tell_siblings(batch: Batch, work: int, columns: Row) -> None:
+    """Have the work's other editions shown anew: which texts are their own depends on this one."""
+    if columns.get("description") or columns.get("subtitle"):
+        batch.changes.works.add(work)
 
 
 def _numbers(batch: Batch, number: int, edition: Edition) -> None:

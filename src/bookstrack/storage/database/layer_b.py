@@ -16,6 +16,7 @@ from bookstrack.model.isbn import isbn_list
 from bookstrack.model.record import BookRecord
 from bookstrack.normalise.genres import genres
 from bookstrack.normalise.titles import title_key
+from bookstrack.normalise.volumes import is_same_volume
 from bookstrack.storage.database import tables as t
 from bookstrack.storage.database import values
 from bookstrack.storage.database.batch import Batch, Changes
@@ -79,7 +80,12 @@ def _find_work(batch: Batch, record: BookRecord, shared: list[int]) -> int | Non
     if key and key in batch.known.works:
         return batch.known.works[key]
     same_title = batch.known.titles.get(title_key(record.work.title), [])
-    by_title = (work for work in sorted(same_title) if _has_same_people(batch, work, record))
+    by_title = (
+        work
+        for work in sorted(same_title)
+        if is_same_volume(record.subtitle, batch.known.shelf.works[work]["subtitle"])
+        and _has_same_people(batch, work, record)
+    )
     candidates = (*shared, *by_title)
     return next((w for w in candidates if not (key and batch.known.is_confirmed(w))), None)
 
@@ -130,6 +136,7 @@ def _move_editions(batch: Batch, work: int, record: BookRecord, other: int) -> N
     keys = (key for edition in record.editions for key in edition_keys(edition))
     ids = {batch.known.editions[key] for key in keys if key in batch.known.editions}
     moved = [one for one in ids if batch.known.edition_rows[one]["work_id"] == other]
+    batch.changes.works |= {work, other}
     move_editions(batch.connection, batch.known, moved, to=work)
 
 

@@ -8,6 +8,7 @@ from sqlalchemy import select, update
 from sqlalchemy.engine import Connection
 
 from bookstrack.model.book import Author
+from bookstrack.model.query import Person
 from bookstrack.model.record import AuthorRecord
 from bookstrack.normalise.titles import display_name, name_key
 from bookstrack.storage.database import tables as t
@@ -18,14 +19,42 @@ from bookstrack.storage.database.sql import Row, insert_id
 _OWN_IDS = ("wikidata_id", "ol_id")
 
 
-def read_facts(connection: Connection, names: Sequence[str], *, since: float) -> dict[str, Author]:
-    """Return, by asked name, the people who were looked up after a moment (epoch seconds)."""
-    keys = {name: name_key(name) for name in names}
+def read_facts(
+    connection: Connection, people: Sequence[Person], *, since: float
+) -> dict[str, Author]:
+    """Return, by asked name, the people who were looked up after a moment (epoch seconds).
+
+    Of several namesakes, one whose ids or birth year contradict those asked for is never meant;
+    one with the asked id is, whoever else is known better.
+    """
+    keys = {name_key(person.name) for person in people}
     statement = select(t.authors).where(t.authors.c.enriched_at > since)
-    rows = RowReader(connection)(statement, t.authors.c.name_norm, set(keys.values()))
-    # Of several people of one name, the one who is known better.
-    best = {row["name_norm"]: row for row in sorted(rows, key=_how_known)}
-    return {name: author_of(best[key], {}) for name, key in keys.items() if key in best}
+    rows: dict[str, list[Row]] = {}
+    for row in RowReader(connection)(statement, t.authors.c.name_norm, keys):
+        rows.setdefault(row["name_norm"], []).append(row)
+    found: dict[str, Author] = {}
+    for person in people:
+        best = _meant(rows.get(name_key(person.name), []), person)
+        if best is not None:
+            found.setdefault(person.name, author_of(best, {}))
+    return found
+
+
+def _meant(namesakes: Sequence[Row], person: Person) -> Row | None:
+    asked: Row = {
+        "ol_id": person.open_library_id,
+        "wikidata_id": person.wikidata_id,
+        "birth_year": person.birth_year,
+    }
+    fitting = [row for row in namesakes if not values.contradicts(row, asked)]
+    return max(
+        fitting,
+        key=lambda row: (
+            sum(row[name] == asked[name] is not None for name in _OWN_IDS),
+            *_how_known(row),
+        ),
+        default=None,
+    )
 
 
 def _how_known(row: Row) -> tuple[bool, int, int]:
@@ -37,7 +66,8 @@ def save_facts(connection: Connection, found: Sequence[AuthorRecord], *, now: in
     """Remember the outcome of lookups; return the people whose facts changed.
 
     Facts replace what is stored. They go to everybody of the asked name whose birth year and ids
-    do not contradict; somebody unknown so far gets a row of their own.
+    do not contradict; where there is none, somebody gets a row of their own. Others of the name
+    are left alone: it was not they who were looked up.
     """
     by_name: dict[str, list[Row]] = {}
     keys = {name_key(one.asked) for one in found} - {""}
@@ -55,13 +85,14 @@ def save_facts(connection: Connection, found: Sequence[AuthorRecord], *, now: in
 def _save(connection: Connection, one: AuthorRecord, people: list[Row], *, now: int) -> set[int]:
     author = one.author or Author(name=display_name(one.asked))
     facts = values.author_facts(author, one.facts)
-    if not people:
-        people.append(_insert(connection, one, author))
+    whom = {**facts, "ol_id": facts["ol_id"] or one.asked_id}
+    meant = [row for row in people if not values.contradicts(row, whom)]
+    if not meant:
+        facts, meant = whom, [_insert(connection, one, author)]
+        people += meant
     changed: set[int] = set()
-    for row in people:
-        changes: Row = {}
-        if not values.contradicts(row, facts):
-            changes = values.merged_author(row, _free(connection, row, facts), fill=False)
+    for row in meant:
+        changes = values.merged_author(row, _free(connection, row, facts), fill=False)
         if changes:
             changed.add(row["id"])
         changes["enriched_at"] = now

@@ -69,6 +69,8 @@ def _find_person(batch: Batch, work: int, row: Row) -> int | None:
 
 def _extend_person(batch: Batch, person: int, facts: Row) -> None:
     row = batch.known.authors[person]
+    if values.contradicts(row, facts):
+        return  # somebody of the same name
     for provider, column in _IDS:
         if batch.known.people.get((provider, facts[column]), person) != person:
             facts[column] = None  # belongs to somebody else of this work

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from sqlalchemy import select
+from msgspec import Struct, structs
+from sqlalchemy import func, select
 from sqlalchemy.engine import Connection
 
+from bookstrack.model.record import BookRecord
+from bookstrack.normalise.volumes import names_volume
 from bookstrack.storage.database import tables as t
 from bookstrack.storage.database.books_row import row_of
 from bookstrack.storage.database.shelf import RowReader, Shelf, read_shelf, record_of
@@ -15,10 +18,47 @@ from bookstrack.storage.database.sql import Row, chunks, put
 _MOST_OF_ONE_CALL = 500  # rows that follow a change of author facts
 
 
+class Texts(Struct, frozen=True):
+    """Works whose editions tell different things of themselves."""
+
+    described: frozenset[int]
+    subtitled: frozenset[int]
+
+
+def read_texts(connection: Connection, works: Collection[int]) -> Texts:
+    """Return which of these works have editions with descriptions, and subtitles, of their own."""
+    kinds = func.count(t.editions.c.description.distinct()).label("descriptions")
+    named = func.count(t.editions.c.subtitle).label("subtitles")
+    counted = select(t.editions.c.work_id, kinds, named).group_by(t.editions.c.work_id)
+    rows = list(RowReader(connection)(counted, t.editions.c.work_id, works))
+    return Texts(
+        frozenset(row["work_id"] for row in rows if row["descriptions"] > 1),
+        frozenset(row["work_id"] for row in rows if row["subtitles"]),
+    )
+
+
+def edition_record(shelf: Shelf, work: int, edition: Row, texts: Texts) -> BookRecord:
+    """Return a work with one edition, and no text that belongs to another one.
+
+    The volumes of a set may be one work; each has its own description and number.
+    """
+    record = record_of(shelf, work, [edition])
+    own = edition["description"]
+    if work in texts.described and own and own != record.work.description:
+        record = structs.replace(record, work=structs.replace(record.work, description=own))
+    is_foreign = work in texts.subtitled and edition["subtitle"] is None
+    if is_foreign and names_volume(record.subtitle):
+        record = structs.replace(record, subtitle=None)
+    return record
+
+
 def refresh_editions(
     connection: Connection, *, editions: Collection[int], works: Collection[int], now: int
-) -> None:
-    """Rewrite the Books row of every ISBN-13 of these editions and of all editions of the works."""
+) -> list[str]:
+    """Rewrite the Books row of every ISBN-13 of these editions and of all editions of the works.
+
+    Returns these numbers.
+    """
     statement = select(t.editions.c.id, t.editions.c.work_id)
     of = RowReader(connection)
     found = {
@@ -26,13 +66,18 @@ def refresh_editions(
         for column, ids in ((t.editions.c.id, editions), (t.editions.c.work_id, works))
         for row in of(statement, column, ids)
     }
+    written: list[str] = []
     for some in chunks(found):
-        shelf = read_shelf(connection, {found[one] for one in some}, editions=some)
-        put(connection, t.books, _rows(shelf, now), kept=("created_at",))
+        owners = {found[one] for one in some}
+        shelf = read_shelf(connection, owners, editions=some)
+        rows = _rows(shelf, read_texts(connection, owners), now)
+        put(connection, t.books, rows, kept=("created_at",))
+        written += [row["isbn"] for row in rows]
+    return written
 
 
-def refresh_authors(connection: Connection, authors: Collection[int], *, now: int) -> None:
-    """Rewrite the Books rows of these people's books, at most 500 of them."""
+def refresh_authors(connection: Connection, authors: Collection[int], *, now: int) -> list[str]:
+    """Rewrite the Books rows of these people's books, at most 500; return their ISBN-13s."""
     links = select(t.editions.c.id).join(
         t.work_authors, t.work_authors.c.work_id == t.editions.c.work_id
     )
@@ -42,15 +87,15 @@ def refresh_authors(connection: Connection, authors: Collection[int], *, now: in
         authors,
     )
     editions = [row["id"] for row in ids][:_MOST_OF_ONE_CALL]
-    refresh_editions(connection, editions=editions, works=(), now=now)
+    return refresh_editions(connection, editions=editions, works=(), now=now)
 
 
-def _rows(shelf: Shelf, now: int) -> list[Row]:
+def _rows(shelf: Shelf, texts: Texts, now: int) -> list[Row]:
     return [
         row_of(record, isbn13=isbn["isbn13"], now=now)
         for work, editions in shelf.editions.items()
         for edition in editions
         if shelf.isbns[edition["id"]]
-        for record in (record_of(shelf, work, [edition]),)
+        for record in (edition_record(shelf, work, edition, texts),)
         for isbn in shelf.isbns[edition["id"]]
     ]

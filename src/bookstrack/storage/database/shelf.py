@@ -125,7 +125,7 @@ def record_of(shelf: Shelf, work: int, editions: list[Row]) -> BookRecord:
         editions=tuple(_edition(shelf, one) for one in editions),
         authors=tuple(author_of(one, _ids(shelf, ("author", one["id"]))) for one in people),
         people={one["name"]: facts for one in people if (facts := _facts(one)) != PersonFacts()},
-        subtitle=row["subtitle"],
+        subtitle=(editions[0]["subtitle"] if editions else None) or row["subtitle"],
         thumbnail_url=editions[0]["thumbnail_url"] if editions else None,
         rating=Rating(average=rating["average"], count=rating["count"]) if rating else None,
         raw_subjects=tuple(sorted(set(raw))),

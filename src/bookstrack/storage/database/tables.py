@@ -152,6 +152,7 @@ editions = Table(
     Column("isbndb_quality", WHOLE, nullable=False, server_default=_ZERO),
     moment("created_at"),
     moment("updated_at"),
+    Column("subtitle", Text),
     CheckConstraint(
         "format IN ('Hardcover', 'Paperback', 'E-book', 'Audiobook', 'Mass Market')",
         name="ck_editions_format",

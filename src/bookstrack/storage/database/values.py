@@ -89,11 +89,12 @@ def merged_work(old: Row, record: BookRecord, *, weak: Collection[str]) -> Row:
     }
 
 
-def edition_columns(edition: Edition, *, thumbnail: str | None) -> Row:
+def edition_columns(edition: Edition, *, thumbnail: str | None, subtitle: str | None) -> Row:
     """Return a new edition's columns."""
     return {
         "title": edition.title,
         "title_norm": title_key(edition.title) if edition.title else None,
+        "subtitle": subtitle,
         "publisher": edition.publisher,
         "publication_date": edition.publication_date,
         "publication_year": edition.publication_year,
