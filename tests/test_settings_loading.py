@@ -114,7 +114,7 @@ def test_unknown_and_idle_names_are_reported(config):
         ("ISBNDB_RPS", "nan", "must not be negative or huge"),
         ("OFFLINE", "perhaps", "must be true or false"),
         ("ENV", "holiday", "must be one of production, staging, development, test"),
-        ("ADMIN_TOKEN", "short", "must have at least 16 characters"),
+        ("MAX_RESULTS_DEFAULT", "0", "must be at least 1"),
         ("RATE_SEARCH", "fast", "must look like 100/60"),
         ("RATE_SEARCH", "5/0", "must look like 100/60"),
         ("RATE_SEARCH", "-5/60", "must look like 100/60"),

@@ -321,6 +321,7 @@ def _catalogue(
         questioner,
         LocalCatalogue(store),
         strict_isbn=settings.api.isbn_strict,
+        editions_page=settings.providers.max_results,
     )
 
 

@@ -71,9 +71,6 @@ class ServerSettings(Struct, frozen=True, kw_only=True):
     trusted_proxies: Annotated[
         tuple[str, ...], Var("TRUSTED_PROXIES", "CIDRs whose forwarding headers are believed")
     ] = ("127.0.0.1/32", "::1/128")
-    dashboard_host: Annotated[
-        str, Var("DASHBOARD_HOST", "host name whose root shows the dashboard")
-    ] = ""
     request_timeout_ms: Annotated[
         int,
         Var("REQUEST_TIMEOUT_MS", "one whole request, streams excluded", "REQUEST_TIMEOUT_MS"),
@@ -132,7 +129,6 @@ class CacheSettings(Struct, frozen=True, kw_only=True):
     book_s: Annotated[int, Var("CACHE_TTL_BOOK_S", "entries refilled from the database")] = 86_400
     author_s: Annotated[int, Var("CACHE_TTL_AUTHOR_S", "author searches")] = 604_800
     enrichment_s: Annotated[int, Var("CACHE_TTL_ENRICHMENT_S", "single enrichments")] = 15_552_000
-    cover_s: Annotated[int, Var("CACHE_TTL_COVER_S", "cover metadata")] = 31_536_000
     advanced_s: Annotated[int, Var("CACHE_TTL_ADVANCED_S", "advanced searches")] = 21_600
     editions_s: Annotated[int, Var("CACHE_TTL_EDITIONS_S", "edition lists")] = 604_800
     negative_s: Annotated[int, Var("CACHE_TTL_NEGATIVE_S", "true misses")] = 300
@@ -190,9 +186,6 @@ class WikidataSettings(Struct, frozen=True, kw_only=True):
     base_url: Annotated[str, Var("WIKIDATA_BASE_URL", "action API host")] = (
         "https://www.wikidata.org"
     )
-    query_base_url: Annotated[str, Var("WIKIDATA_QUERY_BASE_URL", "SPARQL host")] = (
-        "https://query.wikidata.org"
-    )
     rps: Annotated[float, Var("WIKIDATA_RPS", "calls per second, 0 = unpaced")] = 5.0
     use_ethnicity: Annotated[
         bool, Var("WIKIDATA_USE_ETHNICITY", "let P172 set the region Indigenous")
@@ -236,7 +229,12 @@ class ProviderSettings(Struct, frozen=True, kw_only=True):
         float, Var("CIRCUIT_COOLDOWN_S", "seconds before the first probe")
     ] = 60.0
     max_results: Annotated[
-        int, Var("MAX_RESULTS_DEFAULT", "provider page size", "MAX_RESULTS_DEFAULT")
+        int,
+        Var(
+            "MAX_RESULTS_DEFAULT",
+            "how many editions a provider is asked for",
+            "MAX_RESULTS_DEFAULT",
+        ),
     ] = 40
     concurrency: Annotated[
         int, Var("CONCURRENCY_LIMIT", "parallel lookups of one request or job", "CONCURRENCY_LIMIT")
@@ -293,12 +291,6 @@ class ApiSettings(Struct, frozen=True, kw_only=True):
         bool, Var("SUNSET_ENFORCE", "answer 410 after a route's sunset date")
     ] = False
     external_routes: Annotated[bool, Var("ENABLE_EXTERNAL_ROUTES", "serve /external/*")] = True
-    auth_mode: Annotated[
-        Literal["open", "token"], Var("AUTH_MODE", "open, or token for several users")
-    ] = "open"
-    admin_token: Annotated[
-        Secret, Var("ADMIN_TOKEN", "admin API; at least 16 characters", "ADMIN_TOKEN")
-    ] = field(default_factory=Secret)
     cors_origins: Annotated[tuple[str, ...], Var("CORS_ORIGINS", "allowed browser origins")] = (
         _ORIGINS
     )
@@ -330,9 +322,6 @@ class TelemetrySettings(Struct, frozen=True, kw_only=True):
     ] = True
     metrics_token: Annotated[
         Secret, Var("METRICS_TOKEN", "Bearer token that /metrics asks for")
-    ] = field(default_factory=Secret)
-    hash_key: Annotated[
-        Secret, Var("HASH_KEY", "keyed hash of user ids in logs (default: random per start)")
     ] = field(default_factory=Secret)
 
 

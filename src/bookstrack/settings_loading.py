@@ -222,9 +222,8 @@ def _check_whole(settings: Settings) -> None:
         raise ConfigurationProblem(PREFIX + "WORKERS", "must be between 1 and 256")
     if settings.server.port > 65_535:
         raise ConfigurationProblem(PREFIX + "PORT", "must be at most 65535")
-    token = settings.api.admin_token
-    if token and len(token.reveal()) < 16:
-        raise ConfigurationProblem(PREFIX + "ADMIN_TOKEN", "must have at least 16 characters")
+    if settings.providers.max_results < 1:
+        raise ConfigurationProblem(PREFIX + "MAX_RESULTS_DEFAULT", "must be at least 1")
     _check_networks(PREFIX + "TRUSTED_PROXIES", settings.server.trusted_proxies)
     _check_networks(PREFIX + "RATE_EXEMPT_CIDRS", settings.limits.exempt_cidrs)
 

@@ -37,6 +37,14 @@ ENOUGH = 0.6
         ("Преступление и наказание", "Преступление и наказаніе"),
         ("Fahrenheit 451", "Fahrenheit 451: 50th Anniversary"),
         ("Dune, Vol. 1", "Dune Vol 1"),
+        ("Dune, Vol. 1", "Dune Volume I"),
+        ("Faust, Teil zwei", "Faust Teil 2"),
+        ("Slaughterhouse-Five", "Slaughterhouse 5"),
+        ("Henry V", "Henry 5"),
+        ("A History of World War II", "A History of World War 2"),
+        ("The 100-Year-Old Man Who Climbed Out", "The Hundred-Year-Old Man Who Climbed Out"),
+        ("Le Guide, tome deux", "Le Guide Tome II"),
+        ("El libro, parte tres", "El libro Parte III"),
     ],
 )
 def test_titles_of_one_work(one: str, other: str) -> None:
@@ -58,6 +66,13 @@ def test_titles_of_one_work(one: str, other: str) -> None:
         ("", ""),
         ("", "Dune"),
         (":", ""),
+        ("The Complete Sherlock Holmes Volume I", "The Complete Sherlock Holmes Volume II"),
+        ("The Complete Tales Part One", "The Complete Tales Part Two"),
+        ("Ulysses", "Ulysses II"),
+        ("Die Buddenbrooks Band eins", "Die Buddenbrooks Band zwei"),
+        ("Les Misérables, tome un", "Les Misérables, tome cinq"),
+        ("Henry IV", "Henry V"),
+        ("Foundation", "Foundation 2"),
     ],
 )
 def test_titles_of_different_works(one: str, other: str) -> None:
@@ -188,6 +203,14 @@ def test_a_subtitle_does_not_hide_a_book() -> None:
     assert sure("Sapiens: A Brief History of Humankind", "Harari", apart) == 1.0
     assert sure("The Hobbit: There and Back Again", "", record("The Hobbit", "X")) == 0.95
     assert sure("?", "Harari", record("Sapiens", "Yuval Noah Harari")) == 0.4
+
+
+def test_the_subtitle_tells_the_volume() -> None:
+    second = record("Fables", "Bill Willingham", subtitle="Vol. 2")
+    assert confidence(title="Fables Vol. 1", author="Bill Willingham", record=second) < ENOUGH
+    assert confidence(title="Fables, Vol. 1", author="Bill Willingham", record=second) < ENOUGH
+    assert confidence(title="Fables, Volume Two", author="", record=second) >= ENOUGH
+    assert confidence(title="Fables", author="", record=second) >= ENOUGH
 
 
 def test_the_title_of_an_edition_counts() -> None:

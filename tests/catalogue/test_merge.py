@@ -444,3 +444,45 @@ def test_lists_only_get_shorter(records: list[BookRecord]) -> None:
     assert bool(once) == bool(records)
     assert len(once) <= len(records)
     assert isbn_numbers(records[:1]) <= isbn_numbers(once[:1])
+
+
+def a_volume(isbn: str, subtitle: str | None, *, author: str | None = "Bill Willingham"):
+    return BookRecord(
+        provider=ProviderId.GOOGLE,
+        work=Work(title="Fables"),
+        editions=(Edition(isbn=isbn, isbns=(isbn,), title="Fables"),),
+        authors=(Author(name=author),) if author else (),
+        subtitle=subtitle,
+    )
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Vol. 1", "Vol. 2"),
+        ("Volume I", "Volume II"),
+        ("Part One", "Part Two"),
+        ("Erster Band", "Zweiter Band"),
+        ("Vol. 1", None),
+        ("1914-1918", "1919-1939"),
+    ],
+)
+def test_no_volume_hides_another(one: str, other: str | None) -> None:
+    volumes = [a_volume(THIRTEEN, one), a_volume(OTHER, other)]
+    assert distinct(volumes) == volumes
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("Vol. 1", "Volume One: Legends"), ("A History since 1945", None), ("A Tale", "A Novel")],
+)
+def test_one_volume_is_shown_once(one: str, other: str | None) -> None:
+    assert len(distinct([a_volume(THIRTEEN, one), a_volume(OTHER, other)])) == 1
+
+
+def test_books_of_nobody_with_isbns_of_their_own_stay_apart() -> None:
+    reports = [a_volume(THIRTEEN, None, author=None), a_volume(OTHER, None, author=None)]
+    assert distinct(reports) == reports
+    bare = [replace(report, editions=()) for report in reports]
+    assert len(distinct(bare)) == 1
+    assert len(distinct([reports[0], bare[1]])) == 2

@@ -53,7 +53,7 @@ def test_secrets_are_never_printed(tmp_path, redis_url):
     code, lines = doctor(
         tmp_path,
         **OFFLINE,
-        BOOKSTRACK_ADMIN_TOKEN="hunter2-hunter2-hunter2",
+        BOOKSTRACK_METRICS_TOKEN="hunter2-hunter2-hunter2",
         BOOKSTRACK_GOOGLE_BOOKS_API_KEY="hunter2",
         BOOKSTRACK_ISBNDB_API_KEY_FILE=str(secret),
         BOOKSTRACK_KV_URL=redis_url.replace("redis://", "redis://:hunter2@"),

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import random
 import struct
+import subprocess
+import sys
 import tracemalloc
 import zlib
 from io import BytesIO
@@ -199,7 +201,7 @@ def test_a_bomb_is_refused_without_decoding() -> None:
 
 @pytest.mark.parametrize(
     ("width", "height", "fits"),
-    [(7000, 7000, True), (7100, 7100, False), (12_000, 100, True), (12_001, 1, False),
+    [(4000, 4000, True), (4001, 4000, False), (12_000, 100, True), (12_001, 1, False),
      (1, 12_001, False), (9500, 9500, False), (2**31 - 1, 2**31 - 1, False)],
 )  # fmt: skip
 def test_the_bounds_are_read_from_the_header(width: int, height: int, fits: bool) -> None:
@@ -293,3 +295,116 @@ def test_damage_is_noticed_or_survived(kind, cuts, head, length) -> None:
             continue
         assert 0 < picture.width <= 12_000
         assert 0 < picture.height <= 12_000
+
+
+def one_colour_jpeg(side: int, **how) -> bytes:
+    return encoded(Image.new("L", (side, side), 90), "JPEG", **how)
+
+
+def test_only_a_jpeg_that_is_decoded_row_by_row_may_be_huge() -> None:
+    assert describe(one_colour_jpeg(4100)).width == 4100
+    with pytest.raises(ProviderFailed, match="too many pixels"):
+        describe(one_colour_jpeg(4100, progressive=True))
+
+
+@pytest.mark.parametrize("kind", ["WEBP", "AVIF"])
+def test_formats_whose_decoders_hold_several_frames_are_bound_earlier(kind: str) -> None:
+    how = {"speed": 10} if kind == "AVIF" else {"method": 0}
+    small, large = (encoded(Image.new("RGB", (side, 2000)), kind, **how) for side in (2000, 2001))
+    assert describe(small).width == 2000
+    with pytest.raises(ProviderFailed, match="too many pixels") as caught:
+        describe(large)
+    assert caught.value.details["maxPixels"] == 4_000_000
+
+
+def test_a_jpeg_whose_scans_come_one_colour_at_a_time_is_held_whole() -> None:
+    data = bytearray(encoded(Image.new("RGB", (64, 64)), "JPEG"))
+    start = data.index(b"\xff\xc0")
+    data[start + 5 : start + 9] = struct.pack(">HH", 4100, 4100)
+    assert describe(bytes(data)).width == 4100
+    data[data.index(b"\xff\xda") + 4] = 1
+    with pytest.raises(ProviderFailed, match="too many pixels"):
+        describe(bytes(data))
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "P", "LA", "L", "1", "I;16", "RGB"])
+def test_strip_by_strip_looks_like_at_once(mode: str) -> None:
+    image = noise(2100, 3150, "L" if mode == "I;16" else mode)
+    image = image.convert("I").point(lambda v: v * 256).convert("I;16") if mode == "I;16" else image
+    shown = opened(resize(encoded(image, "PNG"), size=CoverSize.SMALL).body).convert("RGB")
+    plain = noise(2100, 3150, "L" if mode == "I;16" else mode).convert("RGB").resize((128, 192))
+    assert shown.size == (128, 192)
+    pairs = zip(shown.tobytes(), plain.tobytes(), strict=True)
+    assert sum(abs(one - other) for one, other in pairs) / len(plain.tobytes()) < 6
+
+
+HOSTILE = """
+import sys
+from pathlib import Path
+from PIL import Image
+from bookstrack.covers.pictures import CoverSize, pack, resize
+from bookstrack.errors import ProviderFailed
+Image.init()
+data = sys.stdin.buffer.read()
+def peak():  # of this process alone: what getrusage says includes its parent's
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) // 1024 for line in lines if line.startswith("VmHWM"))
+idle = peak()
+for work in (pack, lambda data: resize(data, size=CoverSize.LARGE)):
+    try:
+        work(data)
+    except ProviderFailed as refused:
+        print("refused", refused.message)
+print(peak() - idle)
+"""
+
+
+def texts_png() -> bytes:
+    """A small picture with 63 comments of one megabyte each."""
+    png, comment = one_colour_png(100, 100), zlib.compress(bytes(2**20))
+    at = png.index(b"IDAT") - 4
+    comments = (chunk(b"zTXt", b"k%d\0\0" % n + comment) for n in range(63))
+    return png[:at] + b"".join(comments) + png[at:]
+
+
+def rough(width: int, height: int) -> Image.Image:
+    """A picture that no encoder can make small."""
+    return Image.frombytes("RGBA", (width, height), random.Random(1).randbytes(width * height * 4))
+
+
+def hostile() -> dict[str, bytes]:
+    progressive = encoded(Image.new("CMYK", (3100, 3200)), "JPEG", progressive=True)
+    return {
+        "a bomb": encoded(Image.new("RGBA", (7000, 7100), (1, 2, 3, 9)), "PNG"),
+        "transparent": encoded(Image.new("RGBA", (4000, 4000), (1, 2, 3, 9)), "PNG"),
+        "palette": encoded(Image.new("P", (4000, 4000)), "PNG", transparency=0),
+        "gif": encoded(Image.new("P", (4000, 4000)), "GIF"),
+        "wide": encoded(Image.new("RGBA", (12_000, 1333)), "PNG"),
+        "jpeg": encoded(Image.new("RGB", (7000, 7000)), "JPEG"),
+        "wide jpeg": encoded(Image.new("RGB", (12_000, 3071)), "JPEG"),
+        "progressive": progressive,
+        "rough": encoded(rough(1000, 1500), "PNG", compress_level=1),
+        "rough webp": encoded(rough(1000, 1500), "WEBP", method=0),
+        "texts": texts_png(),
+        "webp": encoded(Image.new("RGBA", (2000, 2000), (1, 2, 3, 9)), "WEBP", method=0),
+        "avif": encoded(Image.new("RGBA", (2000, 2000), (1, 2, 3, 9)), "AVIF", speed=10),
+    }
+
+
+def test_no_picture_costs_much_memory() -> None:
+    costs: dict[str, int] = {}
+    for name, data in hostile().items():
+        done = subprocess.run(
+            [sys.executable, "-c", HOSTILE], input=data, capture_output=True, check=True
+        )
+        costs[name] = int(done.stdout.split()[-1])
+    assert {name: cost for name, cost in costs.items() if cost >= 115} == {}, costs
+    assert costs["texts"] < 20
+
+
+def test_a_small_picture_costs_little_memory_beside_a_large_one() -> None:
+    data = encoded(rough(800, 1000), "PNG", compress_level=1)
+    done = subprocess.run(
+        [sys.executable, "-c", HOSTILE], input=data, capture_output=True, check=True
+    )
+    assert int(done.stdout.split()[-1]) < 60

@@ -4,8 +4,6 @@ import asyncio
 import hashlib
 import random
 import re
-import threading
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from io import BytesIO
@@ -375,18 +373,38 @@ def test_wrong_settings_are_named(extra: list[str], base: str, variable: str) ->
     assert caught.value.variable == variable
 
 
-async def test_two_pictures_are_worked_on_at_a_time(blobs, opening) -> None:
-    lock, working, most = threading.Lock(), 0, 0
+class Held(Blobs):
+    """A store that counts how many objects have been asked for, and hands them out when told."""
 
-    def work() -> None:
-        nonlocal working, most
-        with lock:
-            working += 1
-            most = max(most, working)
-        time.sleep(0.02)
-        with lock:
-            working -= 1
+    def __init__(self, within: Blobs) -> None:
+        super().__init__(within._store)
+        self.asked = 0
+        self.open = asyncio.Event()
 
+    async def get(self, path: str, *, at_most: int) -> bytes | None:
+        self.asked += 1
+        await self.open.wait()
+        return await super().get(path, at_most=at_most)
+
+
+async def test_two_pictures_are_worked_on_at_a_time_and_the_others_not_read(blobs, opening) -> None:
+    numbers = [f"978000000000{n}" for n in range(6)]
+    for number in numbers:
+        await blobs.put(f"covers/{number}", JPEG)
+    store = Held(blobs)
+    async with opening(store) as proxy:
+        served = asyncio.gather(*(proxy.cover(number, SMALL) for number in numbers))
+        for _ in range(50):
+            await asyncio.sleep(0)
+        assert store.asked == 2
+        store.open.set()
+        assert all(await served)
+    assert store.asked == 6
+
+
+async def test_a_query_does_not_make_another_picture_of_one(origin, blobs, opening) -> None:
     async with opening(blobs) as proxy:
-        await asyncio.gather(*(proxy._in_thread(work) for _ in range(6)))
-    assert most == 2
+        for query in ("", "?a=1", "?a=2"):
+            await proxy.get(origin.url + query, SMALL)
+    assert origin.asked == ["/b/id/1-L.jpg"]
+    assert await blobs.list("covers") == [origin.path]

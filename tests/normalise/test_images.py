@@ -103,6 +103,30 @@ def test_one_picture_has_one_key() -> None:
     assert image_key(" no address ") == "no address"
 
 
+@pytest.mark.parametrize(
+    "picture",
+    [
+        "covers.openlibrary.org/b/id/1-L.jpg",
+        "images.isbndb.com/covers/1.jpg",
+        "images-na.ssl-images-amazon.com/images/I/1.jpg",
+        "m.media-amazon.com/images/I/1.jpg",
+    ],
+)
+def test_a_query_the_host_ignores_makes_no_other_key(picture: str) -> None:
+    assert {image_key(f"https://{picture}{query}") for query in ("", "?x=1", "?x=2&y=3")} == {
+        picture
+    }
+
+
+def test_hosts_that_only_look_alike_keep_their_queries_apart() -> None:
+    for host in ("notisbndb.com", "covers.openlibrary.org.example.com", "xmedia-amazon.com"):
+        assert image_key(f"https://{host}/a?x=1") != image_key(f"https://{host}/a?x=2")
+
+
+def test_an_endless_address_is_none() -> None:
+    assert https_url("https://a.com/" + "x" * 50_000) is None
+
+
 VALUES = st.text(st.characters(codec="utf-8"), max_size=8)
 
 

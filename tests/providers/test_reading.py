@@ -103,3 +103,10 @@ def test_nothing_that_json_holds_raises(value):
     assert isinstance(reading.date_value(value), str | int | None)
     assert isinstance(reading.publisher(value), str | None)
     reading.rating(value, value)
+
+
+def test_endless_texts_are_cut_before_they_are_read() -> None:
+    assert len(reading.text("x" * 50_000) or "") == 2_500
+    assert len(reading.prose("x" * 90_000) or "") == 50_000
+    assert reading.text("&#" + "9" * 5_000 + ";") == "\ufffd"
+    assert len(reading.named(["x" * 50_000])[0].name) == 500

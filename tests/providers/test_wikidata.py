@@ -232,7 +232,21 @@ async def test_the_open_library_key_tells_namesakes_apart(asking: Asking):
     (record,) = await asking.facts(Person("John Merrow", open_library_id="OL7000027A"))
     assert record.facts.wikidata_id == "Q900000127"
     (other,) = await asking.facts(Person("John Merrow", open_library_id="OL1A"))
-    assert other.facts.wikidata_id == "Q900000022"
+    assert other.author is None
+
+
+async def test_a_writer_with_another_open_library_key_is_a_namesake(asking: Asking):
+    (found,) = await asking.facts("Maren Holloway")
+    assert found.facts.wikidata_id == "Q900000001"
+    (record,) = await asking.facts(Person("Maren Holloway", open_library_id="OL7000999A"))
+    assert (record.author, record.asked_id) == (None, "OL7000999A")
+
+
+async def test_a_writer_born_in_another_year_is_a_namesake(asking: Asking):
+    (record,) = await asking.facts(Person("Maren Holloway", birth_year=1990))
+    assert record.author is None
+    (record,) = await asking.facts(Person("Maren Holloway", birth_year=1951))
+    assert record.facts.wikidata_id == "Q900000001"
 
 
 @pytest.mark.parametrize("name", ["Only A Politician", "Maren", "Nobody Whatsoever", "  "])

@@ -14,7 +14,6 @@ import pytest
 
 SECRETS = {
     "BOOKSTRACK_METRICS_TOKEN": "metrics-secret-1",
-    "BOOKSTRACK_ADMIN_TOKEN": "admin-secret-0123456789",
     "BOOKSTRACK_GOOGLE_BOOKS_API_KEY": "google-secret-3",
     "BOOKSTRACK_ISBNDB_API_KEY": "isbndb-secret-4",
 }

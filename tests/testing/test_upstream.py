@@ -82,10 +82,10 @@ async def test_thousands_of_isbns_are_known_everywhere(upstream: FakeUpstream, c
 async def test_environment_points_a_server_here(upstream: FakeUpstream):
     variables = upstream.environment()
     assert variables["BOOKSTRACK_GOOGLE_BOOKS_BASE_URL"] == upstream.urls["google"]
-    assert variables["BOOKSTRACK_WIKIDATA_QUERY_BASE_URL"] == upstream.urls["wikidata_query"]
+    assert variables["BOOKSTRACK_WIKIDATA_BASE_URL"] == upstream.urls["wikidata"]
     assert {v for name, v in variables.items() if name.endswith("_RPS")} == {"0"}
     assert all(name.startswith("BOOKSTRACK_") for name in variables)
-    assert len(variables) == 14
+    assert len(variables) == 13
     assert ProviderSettings().google.base_url.startswith("https://www.googleapis.com")
 
 

@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from bookstrack.background import Tasks
 from bookstrack.errors import ProviderFailed
 from bookstrack.upstream.flights import Flights
-from bookstrack.background import Tasks
 
 
 class Call:

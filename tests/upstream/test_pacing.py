@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
+from bookstrack.background import Tasks
 from bookstrack.errors import ProviderBusy, StorageUnavailable
 from bookstrack.testing.clock import FrozenClock
 from bookstrack.upstream.budget import Budget
 from bookstrack.upstream.pacing import MemorySlots, Pacer
-from bookstrack.background import Tasks
 
 
 class LostSlots:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from structlog.testing import capture_logs
 
+from bookstrack.errors import StorageUnavailable
 from bookstrack.testing.faults import Fault
 
 PATH = "/api/v2/books/enrich"
@@ -218,3 +220,55 @@ async def test_a_callers_left_request_frees_its_key(api):
     api.upstream.heal()
     answer = await enrich(api, header="left")
     assert answer.status == 200
+
+
+async def test_keys_are_printable_text(api):
+    for key in ("k\0k", "k\nk", "k\x7f", "\ud7ff\u2028"):
+        for name in ("idempotency_key", "idempotencyKey"):
+            answer = await enrich(api, **{name: key})
+            assert (key, answer.status) == (key, 400)
+            assert answer.json["error"]["code"] == "INVALID_REQUEST"
+    in_header = await enrich(api, header="k\x80k")
+    assert (in_header.status, in_header.json["error"]["code"]) == (400, "INVALID_REQUEST")
+    assert asked(api) == 0
+    assert (await enrich(api, idempotency_key="Größe 書")).status == 200
+
+
+def away(api, *names):
+    """Let these of the steps of idempotency fail."""
+
+    async def fail(*_arguments, **_options):
+        raise StorageUnavailable("the database is away")
+
+    for name in names:
+        setattr(api.parts.idempotency, name, fail)
+
+
+async def test_a_found_answer_is_given_though_it_cannot_be_remembered(api):
+    own = api.parts.idempotency.finish
+    away(api, "finish")
+    with capture_logs() as logs:
+        answer = await enrich(api, header="key-1")
+    assert (answer.status, answer.json["isbn"]) == (200, FERRY)
+    assert "answer_not_remembered" in [line["event"] for line in logs]
+    api.parts.idempotency.finish = own
+    repeat = await enrich(api, header="key-1")  # the key was given back
+    assert (repeat.status, "Idempotent-Replayed" in repeat.headers) == (200, False)
+
+
+async def test_a_found_answer_is_given_though_its_key_cannot_be_given_back(api):
+    away(api, "finish", "release")
+    assert (await enrich(api, header="key-1")).status == 200
+
+
+async def test_a_failure_stays_what_it_is_though_its_key_cannot_be_given_back(api):
+    api.upstream.fault("all", Fault.status(500))
+    expected = await enrich(api)
+    away(api, "release")
+    with capture_logs() as logs:
+        answer = await enrich(api, header="key-1")
+    assert (answer.status, answer.headers["X-Error-Code"]) == (
+        expected.status,
+        expected.headers["X-Error-Code"],
+    )
+    assert "key_not_released" in [line["event"] for line in logs]

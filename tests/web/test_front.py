@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import io
+import random
 import re
 
 import msgspec
 import pytest
+from structlog.testing import capture_logs
+
+from bookstrack.access.tokens import mint
+from bookstrack.web import front
 
 FERRY = "9781644100370"
 ISBN = f"/v1/search/isbn?isbn={FERRY}"
@@ -345,3 +350,72 @@ async def test_the_documentation_page_has_what_it_needs(api):
     assert (await api.get("/doc/assets/oauth2-redirect.html")).status == 404
     moved = await api.get("/v3/docs", allow_redirects=False)
     assert (moved.status, moved.headers["Location"]) == (302, "/doc")
+
+
+class Broken:
+    """A part that fails in a way nobody thought of."""
+
+    def __getattr__(self, name):
+        def fail(*_arguments, **_options):
+            raise RuntimeError(f"{name} is broken")
+
+        return fail
+
+
+@pytest.mark.parametrize("part", ["_addresses", "_cors", "_exempt", "fast", "app"])
+async def test_an_unexpected_failure_in_front_is_our_500(start, monkeypatch, part):
+    made = []
+    own = front.Front.__init__
+
+    def keep(self, parts):
+        if part in ("fast", "app"):
+            parts = msgspec.structs.replace(parts, **{part: Broken() if part == "fast" else broken})
+        own(self, parts)
+        if part.startswith("_"):
+            setattr(self, part, Broken())
+        made.append(self)
+
+    async def broken(*_arguments):
+        raise RuntimeError("the framework is broken")
+
+    monkeypatch.setattr(front.Front, "__init__", keep)
+    api = await start(RATE_LIMIT_ENABLED="true")
+    with capture_logs() as logs:
+        answer = await api.get(ISBN, headers={"X-Request-ID": "broken-1"})
+    assert made
+    assert (answer.status, answer.json["error"]["code"]) == (500, "INTERNAL_ERROR")
+    assert answer.json["metadata"]["requestId"] == answer.headers["X-Request-ID"] == "broken-1"
+    assert {name: answer.headers.get(name) for name in EVERYWHERE} == EVERYWHERE
+    failed = [line for line in logs if line["event"] == "request_failed"]
+    assert [line["requestId"] for line in failed] == ["broken-1"]
+
+
+async def test_random_tokens_cost_few_reads_and_no_limits(start, clock):
+    api = await start(RATE_LIMIT_ENABLED="true", RATE_SEARCH="3/60", clock=clock)
+    tokens = [mint(random.Random(seed).randbytes)[0] for seed in range(40)]
+    reads = []
+    find = api.parts.tokens._store.find
+
+    async def counted(token_id):
+        reads.append(token_id)
+        return await find(token_id)
+
+    api.parts.tokens._store.find = counted
+    statuses = [
+        (await api.get(ISBN, headers={"Authorization": f"Bearer {token}"})).status
+        for token in tokens
+    ]
+    assert statuses == [200] * 3 + [429] * 37
+    assert len(reads) == 10
+
+
+async def test_exempt_networks_are_not_counted(start):
+    api = await start(
+        RATE_LIMIT_ENABLED="true", RATE_SEARCH="1/60", RATE_EXEMPT_CIDRS="127.0.0.0/8"
+    )
+    for _ in range(3):
+        answer = await api.get(ISBN)
+        assert (answer.status, "X-RateLimit-Limit" in answer.headers) == (200, False)
+    other = {"X-Forwarded-For": "203.0.113.9"}
+    statuses = [(await api.get(ISBN, headers=other)).status for _ in range(2)]
+    assert statuses == [200, 429]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import sqlite3
 
 import pytest
 
@@ -142,3 +144,22 @@ async def test_late_author_facts_come_with_the_next_answer(start):
     second = await api.get(f"/v1/search/isbn?isbn={FERRY}")
     assert second.json["data"]["authors"][0]["gender"] == "Female"
     assert second.headers["X-Cache"] == "HIT"
+
+
+async def test_a_request_counts_its_key_once(start, tmp_path):
+    unknown = "9791095546719"
+    for _ in range(2):  # the second server knows what the first one wrote
+        api = await start()
+        for number in (FERRY, unknown):
+            await api.get(f"/v1/search/isbn?isbn={number}")
+        await api.stop()
+    [file] = tmp_path.glob("data/*.db")
+    with contextlib.closing(sqlite3.connect(file)) as connection:
+        found = connection.execute(
+            'SELECT cache_key, hit_count, miss_count FROM "CacheMetrics"'
+            " WHERE cache_key LIKE '%isbn%'"
+        ).fetchall()
+    assert sorted(found) == [
+        (f"search:isbn:isbn={FERRY}", 1, 1),
+        (f"search:isbn:isbn={unknown}", 0, 1),  # the second found it remembered as a miss
+    ]

@@ -249,6 +249,14 @@ async def test_editions_best_first_and_cut_after_sorting(api, path):
     assert (await api.get(path, params=alias)).json["data"] == data
 
 
+@pytest.mark.parametrize(("settings", "size"), [({}, "40"), ({"MAX_RESULTS_DEFAULT": "7"}, "7")])
+async def test_editions_are_asked_for_in_pages_of_the_set_size(start, settings, size):
+    api = await start(**settings)
+    await api.get("/v1/editions/search", params=EDITIONS)
+    asked = [line for line in api.upstream.asked("google") if "maxResults" in line.query]
+    assert {line.query["maxResults"] for line in asked} == {size}
+
+
 async def test_editions_of_a_work_that_nobody_knows(api):
     asked = {"workTitle": "Zzyzzx Unheard", "author": "Nobody Nowhere"}
     answer = await api.get("/v1/editions/search", params=asked)

@@ -16,41 +16,72 @@ from cachebox import LRUCache
 
 from bookstrack.clock import Clock
 from bookstrack.errors import StorageProblem
+from bookstrack.limits.limiter import MemoryCounters
 from bookstrack.storage.database.tokens import TokenStore
 
 log = structlog.get_logger(__name__)
 
 _FORM = re.compile(r"bt_([A-Za-z0-9]{8})_([A-Za-z0-9_-]{43})\Z")
 _REMEMBER_S = 30.0
+_REMEMBERED = 1000
+_FAILURES = 10  # as many as failed logins of the admin API (operations §5.1)
+_WINDOW_S = 60
 
 
 class ApiTokens:
-    """Tells which token a caller holds; what was looked up is remembered for half a minute."""
+    """Tells which token a caller holds; what was looked up is remembered for half a minute.
+
+    Made-up tokens cost little: a caller may fail ten times a minute, then only tokens that were
+    valid before are looked up for it, and what failed does not displace what is valid.
+    """
 
     def __init__(self, store: TokenStore, clock: Clock) -> None:
         self._store = store
         self._clock = clock
-        self._seen: LRUCache[str, tuple[float, str | None]] = LRUCache(1000)
+        self._valid: LRUCache[str, float] = LRUCache(_REMEMBERED)
+        self._wrong: LRUCache[str, float] = LRUCache(_REMEMBERED)
+        self._failures = MemoryCounters()
 
-    async def identity(self, token: str) -> str | None:
-        """Return the id of a valid token, ``None`` for any other text or while unreadable."""
+    async def identity(self, token: str, *, caller: str) -> str | None:
+        """Return the id of a valid token, ``None`` for any other text or while unreadable.
+
+        ``caller`` is the rate identity of the address that shows it.
+        """
         form = _FORM.match(token)
         if form is None:
             return None
         digest = hashlib.sha256(form[2].encode()).hexdigest()
+        key = digest + form[1]
         now = self._clock.monotonic()
-        until, known = self._seen.get(digest + form[1], (0.0, None))
+        until = self._valid.get(key, 0.0)
+        known = until > 0
         if now < until:
-            return known
+            return form[1]
+        if now < self._wrong.get(key, 0.0) or not (known or self._may_try(caller)):
+            return None
         try:
-            found = form[1] if await self._valid(form[1], digest) else None
+            valid = await self._check(form[1], digest)
         except StorageProblem as problem:
+            if not known:
+                self._failures.take_back(caller)
             log.warning("token_unchecked", problem=problem.message)
             return None
-        self._seen[digest + form[1]] = (now + _REMEMBER_S, found)
-        return found
+        if not valid:
+            self._valid.pop(key, None)
+            self._wrong[key] = now + _REMEMBER_S
+            return None
+        if not known:
+            self._failures.take_back(caller)
+        self._valid[key] = now + _REMEMBER_S
+        return form[1]
 
-    async def _valid(self, token_id: str, digest: str) -> bool:
+    def _may_try(self, caller: str) -> bool:
+        """Count a look-up as a failure until it turns out not to be one."""
+        now = self._clock.time()
+        hit = self._failures.hit_now(caller, limit=_FAILURES, window_s=_WINDOW_S, now=now)
+        return hit.allowed
+
+    async def _check(self, token_id: str, digest: str) -> bool:
         kept = await self._store.find(token_id)
         if kept is None or kept.revoked_at is not None:
             return False

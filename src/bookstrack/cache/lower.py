@@ -14,7 +14,7 @@ class SharedTier(Protocol):
         ...
 
     def get_now(self, key: str) -> bytes | None:
-        """Read at once."""
+        """Read at once, ahead of ``get``: where accesses are counted, a miss is counted there."""
         ...
 
     async def get(self, key: str) -> bytes | None:

@@ -99,17 +99,13 @@ class TieredCache:
         self._background = Background()
 
     def peek(self, key: str) -> Hit | None:
-        """Return a fresh answer that is to be had without waiting, or ``None``."""
+        """Return a fresh answer that is to be had without waiting, or ``None``: then ``fetch``."""
         started = self._clock.monotonic()
         entry = self.memory.get(key)
         if entry is not None:
-            if self._clock.time() >= entry.fresh_until:
-                return None
-            self._tally.fresh(self._clock.monotonic() - started)
-            return Hit(key=key, entry=entry, source=CacheSource.EDGE)
-        return self._peek_shared(key, started) if self._shared.reads_inline else None
-
-    def _peek_shared(self, key: str, started: float) -> Hit | None:
+            return self._fresh(key, entry, started)
+        if not self._shared.reads_inline:
+            return None
         try:
             hit = self._read(key, self._shared.get_now(key)) or self._read(
                 key, self._shared.get_now(_negative(key)), negative=True
@@ -117,6 +113,15 @@ class TieredCache:
         except StorageProblem as problem:
             log.warning("shared_tier_skipped", problem=problem.message)
             return None
+        return self._shared_hit(hit, started)
+
+    def _fresh(self, key: str, entry: Entry, started: float) -> Hit | None:
+        if self._clock.time() >= entry.fresh_until:
+            return None
+        self._tally.fresh(self._clock.monotonic() - started)
+        return Hit(key=key, entry=entry, source=CacheSource.EDGE)
+
+    def _shared_hit(self, hit: Hit | None, started: float) -> Hit | None:
         if hit is not None:
             self._tally.looked(hit.source, self._clock.monotonic() - started)
             self._tally.answered(hit.source)
@@ -128,16 +133,20 @@ class TieredCache:
         Raises:
             BooksTrackError: what the loader raised; it is kept in no tier.
         """
-        hit = self.peek(key)
+        started = self._clock.monotonic()
+        entry = self.memory.get(key)
+        seen = entry is None and self._shared.reads_inline
+        if entry is not None:
+            hit = self._fresh(key, entry, started)
+        else:  # an inline tier does not wait here
+            hit = self._shared_hit(await self._from_shared(key), started) if seen else None
         if hit is not None:
             return hit
-        entry = self.memory.get(key)
         if entry is not None and self._clock.time() < entry.stale_until:
             self._refresh(key, load)
             self._tally.happened("edge_hit_stale")
             self._tally.answered(CacheSource.EDGE)
             return Hit(key=key, entry=entry, source=CacheSource.EDGE, stale=True)
-        seen = entry is None and self._shared.reads_inline  # ``peek`` has just looked there
         try:
             hit, joined = await self._flights.join(
                 key, lambda: self._below_memory(key, load, seen=seen)

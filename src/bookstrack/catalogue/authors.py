@@ -114,9 +114,7 @@ class Biographer:
 
     async def _known(self, people: Sequence[Person]) -> dict[str, Author]:
         try:
-            facts = await self._store.author_facts(
-                [person.name for person in people], younger_than_s=self._lifetime_s
-            )
+            facts = await self._store.author_facts(people, younger_than_s=self._lifetime_s)
         except StorageProblem as problem:
             log.warning("author_facts_unread", problem=problem.message)
             return {}

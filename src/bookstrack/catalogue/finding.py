@@ -150,9 +150,10 @@ class Finder:
     async def _from_isbn(self, question: Question, heard: Heard) -> Fresh:
         record = merge(heard.records, isbn=question.isbn)
         proven = _is_proven(record)
+        # The book is written while its authors are looked up; their facts are stored by themselves.
+        saving = self._background.start(self._save([record] if proven else []), "save a book")
         done = await self._biographer.complete([record])
-        if proven:
-            await self._save(done.records)
+        await saving
         return self._answer(
             question,
             done,

@@ -50,6 +50,7 @@ class Catalogue:
         local: LocalCatalogue,
         *,
         strict_isbn: bool = False,
+        editions_page: int = 40,
     ) -> None:
         self.tiers = tiers
         self.roster = roster
@@ -57,6 +58,7 @@ class Catalogue:
         self._questioner = questioner
         self._local = local
         self._strict_isbn = strict_isbn
+        self._editions_page = editions_page
 
     async def by_isbn(self, isbn: Isbn, *, prefer: ProviderId | None = None) -> Hit:
         """Find the book that carries an ISBN.
@@ -217,7 +219,7 @@ class Catalogue:
     async def _editions(self, question: Question, title: str, author: str) -> Fresh:
         heard = await self._questioner.together(
             (*self.roster.for_query(EditionsQuery), self._local),
-            EditionsQuery(title, author),
+            EditionsQuery(title, author, self._editions_page),
             within=self._finder.budget(),
         )
         found = edition_list(heard.records, title=title, author=author)

@@ -2,8 +2,8 @@
 
 Nothing a header claims is believed further than its bounds: dimensions are checked before a
 single pixel is decoded, only the first frame is ever read, and metadata (places, cameras,
-comments, colour profiles) does not survive. A decoded picture is never copied whole, so that a
-hostile one costs 100 MB at most; those above ``LARGE_PIXELS`` are to be read one at a time.
+comments, colour profiles) does not survive. A large picture is never copied whole. Those above
+``LARGE_PIXELS`` are to be read one at a time.
 """
 
 from __future__ import annotations
@@ -25,16 +25,18 @@ _MAX_SIDE = 12_000
 _MAX_PIXELS = 50_000_000
 """Of a JPEG that is decoded row by row, and smaller than it is."""
 
-_MAX_WHOLE_PIXELS = 16_000_000
-"""Of pictures that are decoded whole, in 4 to 8 bytes a pixel."""
+_MAX_WHOLE_PIXELS = {"WEBP": 4_000_000, "AVIF": 4_000_000, "JPEG": 10_000_000}
+"""Of those decoded whole, by what a pixel costs: several frames, or coefficients, or 4 bytes."""
 
-_MAX_FRAMED_PIXELS = 6_000_000
-"""Of formats whose decoders hold several frames, 16 to 20 bytes a pixel."""
+_MAX_PLAIN_PIXELS = 16_000_000
+_MAX_PACKED_PIXELS = 1_500_000
+"""A larger original is kept as it came: encoding it would cost 50 bytes a pixel."""
 
-_FRAMED = frozenset({"WEBP", "AVIF"})
-LARGE_PIXELS = 3_000_000
-"""A larger original is kept as it came: encoding it would take seconds and hundreds of MB."""
+LARGE_PIXELS = 800_000
+"""What is larger costs up to 100 MB, what is not up to 50 MB."""
 
+_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_PNG_TEXTS = frozenset({b"tEXt", b"zTXt", b"iTXt", b"iCCP"})
 _STRIP = 1 << 20  # pixels that are copied at a time
 
 _WEBP: dict[str, Any] = {"format": "WEBP", "quality": 85, "method": 4}
@@ -127,7 +129,7 @@ def pack(data: bytes) -> Picture:
     """
     with _opened(data) as image:
         try:
-            if image.width * image.height <= LARGE_PIXELS:
+            if image.width * image.height <= _MAX_PACKED_PIXELS:
                 packed = _encoded(_upright(image, None), _WEBP)
                 if len(packed.body) < len(data):
                     return packed
@@ -153,7 +155,7 @@ def describe(data: bytes) -> Picture:
 def _opened(data: bytes) -> Image.Image:
     """Read the header of a picture whose dimensions are within bounds."""
     try:
-        image = Image.open(BytesIO(data), formats=_FORMATS)
+        image = Image.open(BytesIO(_without_texts(data)), formats=_FORMATS)
     except _BOMB as error:
         raise _too_many_pixels() from error
     except _DAMAGED as error:
@@ -168,7 +170,22 @@ def _opened(data: bytes) -> Image.Image:
 def _most_pixels(image: Image.Image, data: bytes) -> int:
     if image.format == "JPEG" and _comes_in_one_scan(data):
         return _MAX_PIXELS
-    return _MAX_FRAMED_PIXELS if image.format in _FRAMED else _MAX_WHOLE_PIXELS
+    return _MAX_WHOLE_PIXELS.get(image.format or "", _MAX_PLAIN_PIXELS)
+
+
+def _without_texts(data: bytes) -> bytes:
+    """Return a PNG without its comments, each of which may unpack to a megabyte."""
+    if not data.startswith(_PNG_SIGNATURE):
+        return data
+    kept: list[bytes] = []
+    start, at = 0, len(_PNG_SIGNATURE)
+    while at < len(data):
+        end = at + 12 + int.from_bytes(data[at : at + 4])
+        if data[at + 4 : at + 8] in _PNG_TEXTS:
+            kept.append(data[start:at])
+            start = end
+        at = end
+    return b"".join((*kept, data[start:])) if kept else data
 
 
 def _comes_in_one_scan(data: bytes) -> bool:

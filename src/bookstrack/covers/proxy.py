@@ -83,7 +83,7 @@ class ImageProxy:
         self._fetcher = fetcher
         self._hosts = hosts
         self._memory: LRUCache[str, Served] = LRUCache(memory_bytes, getsizeof=_weigh)
-        self._originals: Flights[tuple[bytes, bool]] = Flights()
+        self._originals: Flights[bytes] = Flights()
         self._sizes: Flights[Served] = Flights()
         self._threads = asyncio.Semaphore(_THREADS)
         self._large = asyncio.Lock()
@@ -117,8 +117,8 @@ class ImageProxy:
         if len(isbn13) != 13 or not (isbn13.isascii() and isbn13.isdigit()):
             return None
         try:
-            kept = [f"covers/{isbn13}", f"covers/isbn/{isbn13}.jpg"]
-            return await self._sized(kept[0], size, kept, _absent)
+            paths = [f"covers/{isbn13}", f"covers/isbn/{isbn13}.jpg"]
+            return await self._sized(paths[0], size, paths, _absent)
         except NotFound:
             return None
 
@@ -131,21 +131,21 @@ class ImageProxy:
         self,
         name: str,
         size: CoverSize,
-        kept: Sequence[str],
-        fetched: Callable[[], Awaitable[tuple[bytes, bool]]],
+        paths: Sequence[str],
+        fetched: Callable[[], Awaitable[bytes]],
     ) -> Served:
-        """Return a size of what is kept under one of the paths, else of what is fetched."""
+        """Return a size of what is stored under one of the paths, else of what is fetched."""
         key = f"{name}:{size}"
         if kept := self._memory.get(key):
             return kept
 
         async def make() -> Served:
-            picture, hit = await self._of_stored(kept, size), True
+            picture, hit = await self._of_stored(paths, size), True
             if picture is None:
                 async with self._held:
-                    (data, hit), _ = await self._originals.join(name, fetched)
+                    original, _ = await self._originals.join(name, fetched)
                     async with self._threads:
-                        picture = await self._resized(data, size)
+                        picture, hit = await self._resized(original, size), False
             served = _served(picture)
             if _weigh(key, served) < self._memory.maxsize:
                 self._memory[key] = served
@@ -160,9 +160,7 @@ class ImageProxy:
                     return await self._resized(stored, size)
         return None
 
-    async def _fetched(self, path: str, address: str) -> tuple[bytes, bool]:
-        if (stored := await self._stored(path)) is not None:  # by another request, just now
-            return stored, True
+    async def _fetched(self, path: str, address: str) -> bytes:
         fetched = await self._fetcher.fetch(address, at_most=MAX_BYTES)
         async with self._threads:
             picture = await self._in_thread(fetched.body, pack)
@@ -170,7 +168,7 @@ class ImageProxy:
             await self._blobs.put(path, picture.body, content_type=picture.content_type)
         except StorageProblem as problem:
             log.warning("picture not stored", path=path, error=problem.message)
-        return picture.body, False
+        return picture.body
 
     async def _stored(self, path: str) -> bytes | None:
         try:
@@ -184,14 +182,14 @@ class ImageProxy:
 
     async def _in_thread(self, data: bytes, work: Callable[[bytes], Picture]) -> Picture:
         """Run slow work; of large pictures one at a time is decoded."""
-        header = describe(data)
+        header = await asyncio.to_thread(describe, data)
         if header.width * header.height <= LARGE_PIXELS:
             return await asyncio.to_thread(work, data)
         async with self._large:
             return await asyncio.to_thread(work, data)
 
 
-async def _absent() -> tuple[bytes, bool]:
+async def _absent() -> bytes:
     raise NotFound("There is no cover of this book")
 
 

@@ -63,6 +63,12 @@ class MemoryCounters:
         self._windows[key] = (used + 1, resets_at)
         return Count(True, used + 1, resets_at)
 
+    def take_back(self, key: str) -> None:
+        """Undo one hit of a window that still stands."""
+        used, resets_at = self._windows.get(key, (0, 0.0))
+        if used:
+            self._windows[key] = (used - 1, resets_at)
+
     def _sweep(self, now: float) -> None:
         """Drop windows that are over; run when the number has doubled, so the cost spreads."""
         self._windows = {key: kept for key, kept in self._windows.items() if kept[1] > now}

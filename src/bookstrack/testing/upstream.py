@@ -132,7 +132,6 @@ class FakeUpstream:
             "ISBNDB_RPS": "0",
             "ISBNDB_DAILY_LIMIT": "0",
             "WIKIDATA_BASE_URL": urls["wikidata"],
-            "WIKIDATA_QUERY_BASE_URL": urls["wikidata_query"],
             "WIKIDATA_RPS": "0",
         }
         return {f"BOOKSTRACK_{name}": value for name, value in values.items()}

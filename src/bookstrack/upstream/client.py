@@ -17,6 +17,7 @@ import aiohttp
 from msgspec import Struct, field
 from yarl import URL
 
+from bookstrack.background import Tasks
 from bookstrack.clock import Clock
 from bookstrack.errors import ProviderBusy, ProviderProblem, ProviderTimeout
 from bookstrack.model.record import ProviderId
@@ -31,7 +32,6 @@ from bookstrack.upstream.quota import Ledger
 from bookstrack.upstream.reply import Explain, Question, Reply, Verdict, failure, judge
 from bookstrack.upstream.retry import pause_after
 from bookstrack.upstream.standing import ChannelState, Standing
-from bookstrack.background import Tasks
 from bookstrack.upstream.wire import Request, exchange, open_session
 
 __all__ = [

@@ -8,10 +8,10 @@ from typing import Protocol
 
 import structlog
 
+from bookstrack.background import Tasks
 from bookstrack.clock import Clock
 from bookstrack.errors import ProviderBusy, StorageUnavailable
 from bookstrack.upstream.budget import Budget
-from bookstrack.background import Tasks
 
 _log = structlog.get_logger(__name__)
 

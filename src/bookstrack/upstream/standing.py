@@ -8,6 +8,7 @@ from typing import Any
 import structlog
 from msgspec import Struct, structs
 
+from bookstrack.background import Tasks
 from bookstrack.clock import Clock
 from bookstrack.errors import (
     CircuitOpen,
@@ -22,7 +23,6 @@ from bookstrack.telemetry.metrics import Metrics
 from bookstrack.upstream.breaker import Breaker, BreakerRules, Circuit, Passage
 from bookstrack.upstream.quota import DailyQuota, Ledger
 from bookstrack.upstream.reply import Verdict
-from bookstrack.background import Tasks
 
 _log = structlog.get_logger(__name__)
 _LEVEL = {Circuit.CLOSED: 0, Circuit.HALF_OPEN: 1, Circuit.OPEN: 2}

@@ -14,6 +14,7 @@ Headers = list[tuple[bytes, bytes]]
 
 _REQUEST_ID = re.compile(rb"[\x21-\x7e]{1,100}\Z")
 _STATE_KEY = "exchange"
+_REMEMBERED = 10_000
 
 
 class Exchange:
@@ -84,40 +85,54 @@ def exchange_of(scope: Mapping[str, Any]) -> Exchange:
     return scope["state"][_STATE_KEY]
 
 
-class Addresses:
-    """Tells the address that a request really came from (operations §5.2)."""
+class Networks:
+    """Networks in CIDR notation; ``address in networks`` is parsed once per address."""
 
-    def __init__(self, trusted: tuple[str, ...]) -> None:
-        self._trusted = tuple(ip_network(cidr, strict=False) for cidr in trusted)
+    def __init__(self, cidrs: tuple[str, ...]) -> None:
+        self._networks = tuple(ip_network(cidr, strict=False) for cidr in cidrs)
         self._seen: dict[str, bool] = {}
+
+    def __contains__(self, address: str) -> bool:
+        if not self._networks:
+            return False
+        known = self._seen.get(address)
+        if known is None:
+            parsed = _parse(address)
+            known = parsed is not None and any(parsed in network for network in self._networks)
+            if len(self._seen) < _REMEMBERED:
+                self._seen[address] = known
+        return known
+
+
+class Addresses:
+    """Tells the address that a request really came from (operations §5.2).
+
+    A trusted proxy may name it in ``X-Forwarded-For``, whose right-most entry that is no trusted
+    proxy counts, or in ``CF-Connecting-IP``. Where both are there and disagree, the former wins:
+    every proxy appends to it what it has seen, while most pass the latter on as the caller made
+    it up.
+    """
+
+    def __init__(self, trusted: Networks) -> None:
+        self._trusted = trusted
 
     def client(self, peer: str, headers: Mapping[bytes, bytes]) -> str:
         """Return the caller's address: the peer, or what a trusted proxy says of it."""
         if not peer:
             return "unknown"
-        if not self._trusts(peer):
+        if peer not in self._trusted:
             return peer
-        cloudflare = headers.get(b"cf-connecting-ip")
-        if cloudflare:
-            return _address(cloudflare.decode("latin-1")) or peer
         forwarded = headers.get(b"x-forwarded-for")
         if not forwarded:
-            return peer
+            cloudflare = headers.get(b"cf-connecting-ip", b"")
+            return _address(cloudflare.decode("latin-1")) or peer
         for part in reversed(forwarded.decode("latin-1").split(",")):
             address = _address(part.strip())
             if address is None:
                 break
-            if not self._trusts(address):
+            if address not in self._trusted:
                 return address
         return peer
-
-    def _trusts(self, address: str) -> bool:
-        known = self._seen.get(address)
-        if known is None:
-            known = _within(address, self._trusted)
-            if len(self._seen) < 10_000:
-                self._seen[address] = known
-        return known
 
 
 def identity_of(address: str) -> str:
@@ -140,16 +155,6 @@ def anonymised(address: str) -> str:
     if isinstance(parsed, IPv6Address):
         return str(IPv6Network((int(parsed), 48), strict=False).network_address)
     return "unknown"
-
-
-def exempt(address: str, cidrs: tuple[str, ...]) -> bool:
-    """Tell whether an address lies in one of the networks."""
-    return bool(cidrs) and _within(address, tuple(ip_network(c, strict=False) for c in cidrs))
-
-
-def _within(address: str, networks: tuple[Any, ...]) -> bool:
-    parsed = _parse(address)
-    return parsed is not None and any(parsed in network for network in networks)
 
 
 def _parse(address: str) -> IPv4Address | IPv6Address | None:

@@ -23,7 +23,7 @@ from bookstrack.web.answering import Answering
 from bookstrack.web.contract import RouteFacts, RouteMap
 from bookstrack.web.cors import Cors
 from bookstrack.web.envelope import Envelope
-from bookstrack.web.exchange import Addresses, Exchange, attach, exempt, identity_of
+from bookstrack.web.exchange import Addresses, Exchange, Headers, Networks, attach, identity_of
 from bookstrack.web.failures import ours, render
 from bookstrack.web.fast import PATH as FAST_PATH
 from bookstrack.web.fast import FastIsbn
@@ -40,8 +40,8 @@ _TOKEN_PREFIX = b"Bearer bt_"
 class TokenReader(Protocol):
     """Recognises API tokens."""
 
-    async def identity(self, token: str) -> str | None:
-        """Return the id of a valid token."""
+    async def identity(self, token: str, *, caller: str) -> str | None:
+        """Return the id of a valid token; ``caller`` may not try many."""
         ...
 
 
@@ -70,8 +70,8 @@ class Front:
         self._clock = parts.clock
         self._cors = Cors(settings.api, development=settings.server.environment == "development")
         self._lifecycle = Lifecycle(settings.api)
-        self._addresses = Addresses(settings.server.trusted_proxies)
-        self._exempt = settings.limits.exempt_cidrs
+        self._addresses = Addresses(Networks(settings.server.trusted_proxies))
+        self._exempt = Networks(settings.limits.exempt_cidrs)
         self._limits_on = settings.limits.enabled
         self._timeout_s = settings.server.request_timeout_ms / 1000
         self._json_limit = settings.server.json_max_mb * _MIB
@@ -97,30 +97,31 @@ class Front:
             self._answering.ended(exchange)
 
     async def _serve(self, exchange: Exchange, scope: Scope, receive: Receive, send: Send) -> None:
+        ready: tuple[Headers, bytes] | None = None
         try:
             facts = self._admit(exchange, scope)
-            if facts is None:
-                await self._preflight(exchange, send)
-                return
-            await self._limit(exchange, facts)
-            _check_declared_size(exchange, facts.body_limit or self._json_limit)
-        except errors.BooksTrackError as problem:
+            if facts is not None:
+                await self._limit(exchange, facts)
+                _check_declared_size(exchange, facts.body_limit or self._json_limit)
+                if facts.template == FAST_PATH:
+                    ready = self._parts.fast.answer(exchange)
+        except Exception as problem:  # the outermost edge; ``_fail`` logs the unknown
             await self._fail(exchange, problem, send)
             return
-        if facts.template == FAST_PATH:
-            answer = self._parts.fast.answer(exchange)
-            if answer is not None:
-                await self._answering.send_ready(exchange, *answer, send)
-                return
-        await self._framework(exchange, facts, scope, receive, send)
+        if facts is None:
+            await self._preflight(exchange, send)
+        elif ready is not None:
+            await self._answering.send_ready(exchange, *ready, send)
+        else:
+            await self._framework(exchange, facts, scope, receive, send)
 
     def _admit(self, exchange: Exchange, scope: Scope) -> RouteFacts | None:
         """Run the checks that need no waiting; ``None`` for an admitted preflight."""
         headers = exchange.headers
         known: Any = scope
         peer = known.get("client")
-        exchange.client = self._addresses.client(peer[0] if peer else "", headers)
         exchange.response_headers = self._answering.headers(exchange, scope)
+        exchange.client = self._addresses.client(peer[0] if peer else "", headers)
         origin = headers.get(b"origin")
         exchange.response_headers.extend(self._cors.headers(origin))
         _check_request_line(exchange, scope)
@@ -170,7 +171,7 @@ class Front:
         if facts.limit is None:
             return
         await self._identify(exchange)
-        if not self._limits_on or exempt(exchange.client, self._exempt):
+        if not self._limits_on or exchange.client in self._exempt:
             return
         limiter = self._parts.limiter
         known = exchange.token_id is not None
@@ -188,7 +189,7 @@ class Front:
         authorization = exchange.headers.get(b"authorization", b"")
         if authorization.startswith(_TOKEN_PREFIX):
             token = authorization[7:].decode("latin-1").strip()
-            exchange.token_id = await self._parts.tokens.identity(token)
+            exchange.token_id = await self._parts.tokens.identity(token, caller=exchange.identity)
             if exchange.token_id is not None:
                 exchange.identity = exchange.token_id
 
@@ -214,6 +215,10 @@ class Front:
             if sender.started or not self._parts.draining():
                 raise
             await self._fail(exchange, _draining(), send)
+        except Exception as problem:  # what even the framework's own handler did not answer
+            if sender.started:
+                raise
+            await self._fail(exchange, problem, send)
 
     async def _fail(self, exchange: Exchange, problem: BaseException, send: Send) -> None:
         known = ours(problem, request_id=exchange.request_id)

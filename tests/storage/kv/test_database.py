@@ -171,3 +171,23 @@ async def test_inline_reading_recovers(sqlite_url, clock, metrics, tmp_path):
         (tmp_path / "away").rename(file)
         assert kv.get_now("a") is None
         await kv.close()
+
+
+async def test_a_peek_counts_what_it_finds_only(sqlite_url, clock, metrics):
+    async with open_database(sqlite_url, metrics=metrics) as database:
+        kv = DatabaseKeyValue(database, clock)
+        await kv.set("a", b"1", ttl_s=60)
+        for key in ("a", "gone"):
+            kv.get_now(key)
+        await kv.close()
+        counts = await rows(database, cache_metrics, "cache_key", "hit_count", "miss_count")
+        assert counts == [("a", 1, 0)]
+
+
+async def test_remembered_misses_are_not_counted(kv, database):
+    await kv.set("negative:a", b"1", ttl_s=60)
+    for key in ("negative:a", "negative:b", "b"):
+        await kv.get(key)
+    await kv.close()
+    counts = await rows(database, cache_metrics, "cache_key", "hit_count", "miss_count")
+    assert counts == [("b", 0, 1)]

@@ -20,7 +20,11 @@ class KeyValue(Protocol):
         ...
 
     def get_now(self, key: str) -> bytes | None:
-        """Do the same without waiting, in microseconds; only where ``reads_inline`` is true."""
+        """Do the same without waiting, in microseconds; only where ``reads_inline`` is true.
+
+        Who finds nothing here asks again with ``get``: where accesses are counted, a miss is
+        counted there.
+        """
         ...
 
     async def set(self, key: str, value: bytes, *, ttl_s: int) -> None:

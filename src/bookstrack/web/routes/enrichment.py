@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import Annotated, Any
 
+import structlog
 from litestar import Response
 from litestar.di import NamedDependency
 from litestar.params import JSONBody
@@ -20,6 +21,7 @@ from bookstrack.errors import (
     MissingParameter,
     NotFound,
     RequestInProgress,
+    StorageProblem,
 )
 from bookstrack.model.isbn import Isbn
 from bookstrack.model.provider_names import AUTO, dto_names, preferred
@@ -28,6 +30,8 @@ from bookstrack.web.contract import Shape
 from bookstrack.web.reply import Reply
 from bookstrack.web.routes.route import PROVIDERS, write
 from bookstrack.web.views import EnrichedBook, decode_search, enrichment
+
+log = structlog.get_logger(__name__)
 
 _WAIT_S = 10.0
 _LOOK_EVERY_S = 0.1
@@ -66,6 +70,8 @@ def _order(body: EnrichBody, header: str) -> Order:
     key = header.strip() or body.idempotency_key or body.idempotencyKey
     if key is not None and len(key) > 255:
         raise InvalidRequest("An idempotency key has at most 255 characters")
+    if key is not None and not key.isprintable():
+        raise InvalidRequest("An idempotency key is of printable characters")
     name = body.prefer_provider or body.preferProvider or AUTO
     try:
         prefer = preferred(name)
@@ -105,16 +111,32 @@ async def enrich(
         hit = await catalogue.by_isbn(order.isbn, prefer=order.prefer)
         response = _answered(reply, hit, order)
     except BaseException:
-        await parts.idempotency.release(scope, order.key)
+        await _release(parts, scope, order.key)
         raise
     if hit.cautions and not hit.entry.facts.found:
         # Somebody could not be asked: the same request may find the book later.
-        await parts.idempotency.release(scope, order.key)
-        return response
-    await parts.idempotency.finish(
-        scope, order.key, status=response.status_code or 200, headers={}, body=response.content
-    )
+        await _release(parts, scope, order.key)
+    else:
+        await _finish(parts, scope, order.key, response)
     return response
+
+
+async def _finish(parts: Assembly, scope: str, key: str, response: Response[Any]) -> None:
+    """Remember the answer; where that fails it is still an answer, and the key is given back."""
+    status = response.status_code or 200
+    try:
+        await parts.idempotency.finish(scope, key, status=status, headers={}, body=response.content)
+    except StorageProblem as problem:
+        log.warning("answer_not_remembered", problem=problem.message)
+        await _release(parts, scope, key)
+
+
+async def _release(parts: Assembly, scope: str, key: str) -> None:
+    """Give the key back; where that fails it frees itself when it counts as abandoned."""
+    try:
+        await parts.idempotency.release(scope, key)
+    except StorageProblem as problem:
+        log.warning("key_not_released", problem=problem.message)
 
 
 def _answered(reply: Reply, hit: Hit, order: Order) -> Response[Any]:
