@@ -58,7 +58,7 @@ class Heard(Struct, frozen=True, kw_only=True):
     @property
     def total(self) -> int | None:
         """Return the largest count of hits that a source names."""
-        return max((f.total for _, f in self.findings if f and f.total is not None), default=None)
+        return max((f.total for _, f in self.findings if f.total is not None), default=None)
 
     def cautions(self) -> tuple[Caution, ...]:
         """Return what the caller should know: one entry per source that is missing."""

@@ -145,8 +145,13 @@ def unknown_people(records: Sequence[BookRecord]) -> tuple[Person, ...]:
             key = name_key(author.name)
             if author.gender is AuthorGender.UNKNOWN and key not in _NOBODY:
                 facts = record.people.get(author.name)
-                wikidata_id = facts.wikidata_id if facts else None
-                people.setdefault(key, Person(author.name, wikidata_id, author.open_library_id))
+                person = Person(
+                    author.name,
+                    wikidata_id=facts.wikidata_id if facts else None,
+                    open_library_id=author.open_library_id,
+                    birth_year=author.birth_year,
+                )
+                people.setdefault(key, person)
     return tuple(people.values())
 
 

@@ -149,7 +149,7 @@ class Catalogue:
         )
         heard = _both(own, outside)
         if not heard.records:
-            outside.raise_if_unanswered()
+            heard.raise_if_unanswered()
             return self._finder.nothing(question, heard)
         return await self._listed(question, heard.records[:limit], heard)
 
