@@ -10,6 +10,8 @@ import pytest
 
 from bookstrack.testing.processes import server_process
 
+pytestmark = pytest.mark.slow  # real processes, started and killed
+
 HOBBIT = "/v1/search/isbn?isbn=9780261103344"
 REQUESTS = 1000
 LIMIT = 100

@@ -15,6 +15,8 @@ import pytest
 
 from bookstrack.testing.processes import run_command, server_process
 
+pytestmark = pytest.mark.slow  # real processes, started and killed
+
 HOBBIT = "/v1/search/isbn?isbn=9780261103344"
 
 

@@ -16,6 +16,8 @@ import pytest
 from bookstrack.testing.processes import ServerProcess, server_process
 from bookstrack.testing.upstream import FakeUpstream
 
+pytestmark = pytest.mark.slow  # real processes, started and killed
+
 FERRY = "/v1/search/isbn?isbn=9781644100370"
 BOTH = pytest.mark.parametrize("workers", [1, 2])
 

@@ -14,6 +14,8 @@ from bookstrack.storage.database.migrate import migrate
 from bookstrack.testing.processes import server_process
 from bookstrack.testing.upstream import FakeUpstream, generated_isbn
 
+pytestmark = pytest.mark.slow  # real processes, started and killed
+
 WARM = range(8)
 CLIENTS = 8
 AWAY_S = 2.0

@@ -8,12 +8,15 @@ from contextlib import closing
 from http.client import HTTPConnection
 from pathlib import Path
 
+import pytest
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import create_engine
 
 import bookstrack.storage.database.migrate as migrating
 from bookstrack.testing.processes import server_process
+
+pytestmark = pytest.mark.slow  # real processes, started and killed
 
 ISBN = "9780132350884"
 

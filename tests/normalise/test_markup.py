@@ -70,3 +70,11 @@ def test_plain_text_of_plain_text_is_itself(text: str) -> None:
 )
 def test_without_footnotes(markdown: str, text: str) -> None:
     assert without_footnotes(markdown) == text
+
+
+def test_text_that_is_encoded_over_and_over_is_read_a_few_times_and_then_left():
+    often = "&" + "amp;" * 40 + "lt;b&" + "amp;" * 40 + "gt;bold"
+    found = plain_text(often)
+    assert found is not None
+    assert found.endswith("bold")
+    assert found.startswith("&amp;")
