@@ -23,6 +23,11 @@
         RateLimited              RATE_LIMIT_EXCEEDED
         IdempotencyConflict      IDEMPOTENCY_CONFLICT
         RequestInProgress        REQUEST_IN_PROGRESS
+        JobExists                JOB_EXISTS
+        RefreshTooEarly          REFRESH_TOO_EARLY
+        RefreshInProgress        REFRESH_IN_PROGRESS
+        NotAcceptable            NOT_ACCEPTABLE
+        UpgradeRequired          UPGRADE_REQUIRED
         Gone                     GONE
         FeatureDisabled          FEATURE_DISABLED
       ProviderProblem            an outside source could not be used; has ``provider``
@@ -33,6 +38,10 @@
         QuotaExhausted           daily quota used up
         ProviderRefused          our query (``bad_query``) or our key (``auth``) was refused
         CircuitOpen              CIRCUIT_OPEN: the breaker lets no call through
+      JobProblem                 inside a running job
+        JobCanceled              JOB_CANCELED: somebody asked the job to stop
+        JobFailed                the job as a whole cannot go on; has ``fault``
+        LeaseLost                somebody else runs the job now, or it has ended
       StorageProblem
         StorageUnavailable       SERVICE_UNAVAILABLE: the database cannot be reached
       Draining                   SERVICE_UNAVAILABLE: starting up or shutting down
@@ -187,6 +196,38 @@ class RequestInProgress(RequestProblem):
     retryable = True
 
 
+class JobExists(RequestProblem):
+    """A job id chosen by a client is in use for another request."""
+
+    code = "JOB_EXISTS"
+
+
+class RefreshTooEarly(RequestProblem):
+    """A job token may be renewed near its end only; ``retry_after`` says when."""
+
+    code = "REFRESH_TOO_EARLY"
+    retryable = True
+
+
+class RefreshInProgress(RequestProblem):
+    """Another renewal of the same job token is running."""
+
+    code = "REFRESH_IN_PROGRESS"
+    retryable = True
+
+
+class NotAcceptable(RequestProblem):
+    """A stream asked for in a form it does not have."""
+
+    code = "NOT_ACCEPTABLE"
+
+
+class UpgradeRequired(RequestProblem):
+    """A socket asked for without an upgrade."""
+
+    code = "UPGRADE_REQUIRED"
+
+
 class Gone(RequestProblem):
     """A route past its sunset."""
 
@@ -256,6 +297,37 @@ class CircuitOpen(ProviderProblem):
     """The breaker of this provider is open; ``retry_after`` is the rest of its cool-down."""
 
     code = "CIRCUIT_OPEN"
+
+
+class JobProblem(BooksTrackError):
+    """Something that ends or moves a running job; never an answer to a request."""
+
+
+class JobCanceled(JobProblem):
+    """The job was asked to stop."""
+
+    code = "JOB_CANCELED"
+    retryable = False
+
+
+class JobFailed(JobProblem):
+    """The job as a whole cannot go on. ``job_code`` is its public error code (``E_...``)."""
+
+    def __init__(
+        self,
+        job_code: str,
+        message: str,
+        *,
+        retryable: bool,
+        details: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(message, details=details)
+        self.job_code = job_code
+        self.retryable = retryable
+
+
+class LeaseLost(JobProblem):
+    """The job is run by somebody else now, or it has ended: what was to be written was not."""
 
 
 class StorageProblem(BooksTrackError):

@@ -92,6 +92,12 @@ class StorageSettings(Struct, frozen=True, kw_only=True):
     object_store: Annotated[
         str, Var("OBJECT_STORE", "covers and cold cache: file://path or s3://bucket?endpoint=…")
     ] = ""
+    engine_url: Annotated[
+        str, Var("ENGINE_URL", "durable execution: the PostgreSQL of the database, or a file")
+    ] = ""
+    bus_url: Annotated[
+        str, Var("BUS_URL", "wake-ups between processes: follows KV_URL and DATABASE_URL")
+    ] = ""
     sample_data: Annotated[
         bool, Var("SAMPLE_DATA", "load the sample catalogue into an empty database at start")
     ] = False
@@ -303,9 +309,123 @@ class ApiSettings(Struct, frozen=True, kw_only=True):
     idempotency_enrich_ttl_s: Annotated[
         int, Var("IDEMPOTENCY_ENRICH_TTL_S", "how long a single enrichment is replayed")
     ] = 3600
+    legacy_unauth_cancel: Annotated[
+        bool, Var("LEGACY_UNAUTH_CANCEL", "the old cancel routes work without a token")
+    ] = True
+    test_endpoints: Annotated[
+        bool, Var("ENABLE_TEST_ENDPOINTS", "serve /test/do/*, which writes job state")
+    ] = False
+    auth_mode: Annotated[
+        Literal["open", "token"],
+        Var("AUTH_MODE", "token: routes of one user ask for an API token of that user"),
+    ] = "open"
+    default_user_id: Annotated[
+        str, Var("DEFAULT_USER_ID", "the user that me means in open mode")
+    ] = "default"
+    admin_token: Annotated[
+        Secret, Var("ADMIN_TOKEN", "admin API, 16 characters at least", "ADMIN_TOKEN")
+    ] = field(default_factory=Secret)
     lifecycle: dict[str, Literal["active", "deprecated", "gone"]] = field(
         default_factory=dict[str, Literal["active", "deprecated", "gone"]]
     )
+
+
+class JobSettings(Struct, frozen=True, kw_only=True):
+    """Long work; plain numbers are seconds."""
+
+    workers: Annotated[
+        int, Var("JOB_WORKERS", "jobs at once in one process; 0 = this process runs none")
+    ] = 16
+    secret_key: Annotated[
+        Secret, Var("SECRET_KEY", "derives job tokens; made once in the data folder if empty")
+    ] = field(default_factory=Secret)
+    token_ttl_s: Annotated[int, Var("JOB_TOKEN_TTL_SECONDS", "life of a job token")] = 7200
+    token_refresh_window_s: Annotated[
+        int, Var("JOB_TOKEN_REFRESH_WINDOW_SECONDS", "before its end in which it can be renewed")
+    ] = 1800
+    results_ttl_s: Annotated[int, Var("JOB_RESULTS_TTL", "results after the end, 60 to 86400")] = (
+        7200
+    )
+    retention_s: Annotated[
+        int, Var("JOB_RETENTION_SECONDS", "job, events and inputs after the end")
+    ] = 86_400
+    lease_s: Annotated[int, Var("JOB_LEASE_SECONDS", "silence after which a job is taken over")] = (
+        30
+    )
+    max_attempts: Annotated[
+        int, Var("JOB_MAX_ATTEMPTS", "take-overs without progress before a job fails")
+    ] = 3
+    stall_s: Annotated[
+        int, Var("JOB_STALL_SECONDS", "without progress after which a job fails")
+    ] = 900
+    idempotency_ttl_s: Annotated[
+        int, Var("IDEMPOTENCY_TTL_S", "how long the start of a job is replayed")
+    ] = 86_400
+    persist_every: Annotated[
+        tuple[str, ...],
+        Var("PERSIST_EVERY", "snapshot writes: pipeline=updates/seconds"),
+    ] = ("batch_enrichment=5/10", "csv_import=20/30", "ai_scan=1/60")
+
+
+class StreamSettings(Struct, frozen=True, kw_only=True):
+    """Server-sent events and WebSockets; plain numbers are seconds."""
+
+    most_per_identity: Annotated[
+        int, Var("MAX_STREAMS_PER_IDENTITY", "open streams and sockets of one caller")
+    ] = 20
+    sse_auth: Annotated[
+        Literal["optional", "required", "required-all"],
+        Var("SSE_AUTH", "which streams need the job token: none, all but imports, all"),
+    ] = "optional"
+    sse_heartbeat_s: Annotated[
+        int, Var("SSE_HEARTBEAT_SECONDS", "silence after which a comment is sent")
+    ] = 30
+    sse_timeout_s: Annotated[
+        int, Var("SSE_TIMEOUT_SECONDS", "without an event after which a stream ends")
+    ] = 300
+    sse_retry_ms: Annotated[int, Var("SSE_RETRY_MS", "pause before a client reconnects, ms")] = 5000
+    websocket_v2: Annotated[
+        bool,
+        Var("ENABLE_WEBSOCKET_V2", "sockets speak version 2 unless asked", "ENABLE_WEBSOCKET_V2"),
+    ] = True
+    websocket_v1: Annotated[
+        bool, Var("ENABLE_WEBSOCKET_V1", "sockets speak version 1 when asked")
+    ] = True
+    websocket_phase: Annotated[
+        Literal["active", "deprecated", "sunset"],
+        Var("WEBSOCKET_PHASE", "active, deprecated or sunset (410)"),
+    ] = "active"
+    websocket_deprecated_on: Annotated[
+        str, Var("WEBSOCKET_DEPRECATION_DATE", "YYYY-MM-DD, announced in phase deprecated")
+    ] = "2026-03-01"
+    websocket_sunset_on: Annotated[
+        str, Var("WEBSOCKET_SUNSET_DATE", "YYYY-MM-DD, announced in phase deprecated")
+    ] = "2026-06-01"
+    subprotocol_auth: Annotated[
+        bool,
+        Var(
+            "REQUIRE_SUBPROTOCOL_AUTH",
+            "refuse tokens in the address of a socket",
+            "REQUIRE_SUBPROTOCOL_AUTH",
+        ),
+    ] = False
+    ready_timeout_s: Annotated[
+        int, Var("WS_READY_TIMEOUT_SECONDS", "how long a socket waits for the client's ready")
+    ] = 5
+    close_grace_s: Annotated[
+        int, Var("WS_CLOSE_GRACE_SECONDS", "how long the client may close first after the end")
+    ] = 5
+    most_sockets_per_job: Annotated[
+        int, Var("WS_MAX_CONNECTIONS_PER_JOB", "sockets of one job")
+    ] = 5
+    ping_s: Annotated[int, Var("WS_PING_SECONDS", "between two pings of a socket")] = 30
+    keepalive_s: Annotated[
+        int, Var("WS_KEEPALIVE_SECONDS", "silence after which progress is repeated")
+    ] = 60
+    ios_summary_marker: Annotated[
+        Literal["auto", "on", "off"],
+        Var("WS_IOS_SUMMARY_MARKER", "help one iOS build tell enrichments from scans"),
+    ] = "auto"
 
 
 class TelemetrySettings(Struct, frozen=True, kw_only=True):
@@ -334,4 +454,6 @@ class Settings(Struct, frozen=True, kw_only=True):
     providers: ProviderSettings = ProviderSettings()
     limits: LimitSettings = LimitSettings()
     api: ApiSettings = ApiSettings()
+    jobs: JobSettings = JobSettings()
+    streams: StreamSettings = StreamSettings()
     telemetry: TelemetrySettings = TelemetrySettings()

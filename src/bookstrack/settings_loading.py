@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
+from datetime import date
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
@@ -29,6 +30,7 @@ _NOT_OURS = ("CONFIG", "URL", "TOKEN", "CLIENT_", "TEST_", "FIXTURES")
 _SECOND_NAMES = {"ISBNDB_API_KEY": "ISBN_SEARCH_KEY"}
 _TRUE = frozenset({"true", "1", "on", "yes"})
 _FALSE = frozenset({"false", "0", "off", "no"})
+_ADMIN_TOKEN_LENGTH = 16
 _PHASES = ("active", "deprecated", "gone")
 
 
@@ -224,8 +226,27 @@ def _check_whole(settings: Settings) -> None:
         raise ConfigurationProblem(PREFIX + "PORT", "must be at most 65535")
     if settings.providers.max_results < 1:
         raise ConfigurationProblem(PREFIX + "MAX_RESULTS_DEFAULT", "must be at least 1")
+    _check_streams(settings)
     _check_networks(PREFIX + "TRUSTED_PROXIES", settings.server.trusted_proxies)
     _check_networks(PREFIX + "RATE_EXEMPT_CIDRS", settings.limits.exempt_cidrs)
+
+
+def _check_streams(settings: Settings) -> None:
+    if not 60 <= settings.jobs.results_ttl_s <= 86_400:
+        raise ConfigurationProblem(PREFIX + "JOB_RESULTS_TTL", "must be between 60 and 86400")
+    admin = settings.api.admin_token.reveal()
+    if admin and len(admin) < _ADMIN_TOKEN_LENGTH:
+        raise ConfigurationProblem(
+            PREFIX + "ADMIN_TOKEN", f"must have at least {_ADMIN_TOKEN_LENGTH} characters"
+        )
+    for name, day in (
+        ("WEBSOCKET_DEPRECATION_DATE", settings.streams.websocket_deprecated_on),
+        ("WEBSOCKET_SUNSET_DATE", settings.streams.websocket_sunset_on),
+    ):
+        try:
+            date.fromisoformat(day)
+        except ValueError:
+            raise ConfigurationProblem(PREFIX + name, "must look like 2026-06-01") from None
 
 
 def _check_networks(name: str, networks: tuple[str, ...]) -> None:

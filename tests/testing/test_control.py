@@ -73,7 +73,8 @@ async def test_wrong_orders_are_refused(upstream, method: str, name: str, body: 
     assert (await order(upstream, method, name, data=body))[0] == status
 
 
-async def test_the_command_prints_its_environment_and_serves():
+async def test_the_command_prints_its_environment_and_serves(upstream: FakeUpstream):
+    variables = len(upstream.environment())
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         *("-m", "bookstrack.testing", "--port", "0", "--delay-ms", "1", "--books", "10"),
@@ -81,7 +82,7 @@ async def test_the_command_prints_its_environment_and_serves():
     )
     assert process.stdout is not None
     try:
-        lines = [(await process.stdout.readline()).decode().strip() for _ in range(14)]
+        lines = [(await process.stdout.readline()).decode().strip() for _ in range(variables)]
         environment = dict(line.split("=", 1) for line in lines)
         url = environment["BOOKSTRACK_OPENLIBRARY_BASE_URL"]
         async with (

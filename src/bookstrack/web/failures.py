@@ -31,6 +31,11 @@ _STATUS: dict[type[errors.BooksTrackError], int] = {
     errors.RateLimited: 429,
     errors.IdempotencyConflict: 409,
     errors.RequestInProgress: 409,
+    errors.JobExists: 409,
+    errors.RefreshTooEarly: 409,
+    errors.RefreshInProgress: 409,
+    errors.NotAcceptable: 406,
+    errors.UpgradeRequired: 426,
     errors.Gone: 410,
     errors.FeatureDisabled: 503,
     errors.RequestProblem: 400,
@@ -59,10 +64,20 @@ C3_NAMES = {
             "EMPTY_BATCH",
             "BATCH_TOO_LARGE",
             "UNSUPPORTED_FILE_TYPE",
+            "NOT_ACCEPTABLE",
         ),
         "INVALID_REQUEST",
     ),
-    **dict.fromkeys(("IDEMPOTENCY_CONFLICT", "REQUEST_IN_PROGRESS"), "CONFLICT"),
+    **dict.fromkeys(
+        (
+            "IDEMPOTENCY_CONFLICT",
+            "REQUEST_IN_PROGRESS",
+            "JOB_EXISTS",
+            "REFRESH_TOO_EARLY",
+            "REFRESH_IN_PROGRESS",
+        ),
+        "CONFLICT",
+    ),
     **dict.fromkeys(
         ("FEATURE_DISABLED", "SERVICE_UNAVAILABLE", "SEARCH_UNAVAILABLE"), "INTERNAL_ERROR"
     ),
@@ -73,6 +88,7 @@ _PAUSE_S = 5
 _DEFAULT_PAUSES = {
     **dict.fromkeys(("SERVICE_UNAVAILABLE", "PROVIDER_ERROR", "PROVIDER_TIMEOUT"), _PAUSE_S),
     "REQUEST_IN_PROGRESS": 1,
+    "REFRESH_IN_PROGRESS": 1,
 }
 
 

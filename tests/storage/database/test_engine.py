@@ -132,9 +132,11 @@ async def test_a_connection_cut_while_reading_is_an_outage(postgres_url, metrics
     )
     async with open_database(postgres_url, metrics=metrics) as database:
         reading = asyncio.create_task(read(database))
-        async with database.connect() as connection:
-            while (await connection.execute(text(cut))).first() is None:
-                await asyncio.wait([reading], timeout=0.01)
+        found = None
+        while found is None and not reading.done():
+            await asyncio.wait([reading], timeout=0.01)
+            async with database.connect() as connection:  # each sees its own moment of the list
+                found = (await connection.execute(text(cut))).first()
         with pytest.raises(StorageUnavailable):
             await reading
         await database.ping()

@@ -1,0 +1,1 @@
+"""A partial book to a fuller book."""

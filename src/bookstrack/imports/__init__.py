@@ -1,0 +1,1 @@
+"""Bytes of somebody's export to rows."""

@@ -1,0 +1,1 @@
+"""Jobs as such, whatever they do: durable, watched, canceled, ended."""

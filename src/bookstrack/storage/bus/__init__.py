@@ -1,0 +1,1 @@
+"""Wake-ups between processes; losing one loses no data."""
