@@ -12,6 +12,10 @@ from bookstrack.clock import Clock
 from bookstrack.errors import ConfigurationProblem
 from bookstrack.settings import StorageSettings
 from bookstrack.storage.blobs import Blobs, open_blobs
+from bookstrack.storage.bus.base import Bus
+from bookstrack.storage.bus.memory import MemoryBus
+from bookstrack.storage.bus.remote import RemoteBus
+from bookstrack.storage.database.address import driver_url
 from bookstrack.storage.database.counters import DatabaseCounters
 from bookstrack.storage.database.engine import Database, open_database
 from bookstrack.storage.database.migrate import migrate
@@ -21,6 +25,8 @@ from bookstrack.storage.kv.memory import MemoryKeyValue
 from bookstrack.telemetry.metrics import Metrics
 
 _KV = "BOOKSTRACK_KV_URL"
+_BUS = "BOOKSTRACK_BUS_URL"
+_REDIS = {"redis", "rediss"}
 
 
 class Storage(Struct, frozen=True, kw_only=True):
@@ -72,7 +78,7 @@ async def _shared_tier(
     kv_url: str, database_url: str, database: Database, clock: Clock, stack: AsyncExitStack
 ) -> tuple[KeyValue, Counters | None]:
     scheme = kv_url.partition(":")[0]
-    if scheme in {"redis", "rediss"}:
+    if scheme in _REDIS:
         return await _redis(kv_url, clock, stack)
     if kv_url == database_url:
         kv: KeyValue = DatabaseKeyValue(database, clock)
@@ -100,3 +106,60 @@ async def _redis(url: str, clock: Clock, stack: AsyncExitStack) -> tuple[KeyValu
     except ValueError as error:
         raise ConfigurationProblem(_KV, f"this address cannot be used: {error}") from error
     return RedisKeyValue(client, clock), RedisCounters(client)
+
+
+@asynccontextmanager
+async def open_bus(settings: StorageSettings, *, clock: Clock) -> AsyncGenerator[Bus]:
+    """Open the bus that the URL names; an empty one follows from the other stores.
+
+    Nobody waits for a server: what happens before it is connected to reaches this process only.
+
+    Raises:
+        ConfigurationProblem: the URL cannot be used.
+    """
+    bus = _bus(settings.bus_url or _bus_beside(settings), clock)
+    try:
+        yield bus
+    finally:
+        await bus.close()
+
+
+def _bus_beside(settings: StorageSettings) -> str:
+    """Return the server that is there anyway, Redis before PostgreSQL."""
+    if settings.kv_url.partition(":")[0] in _REDIS:
+        return settings.kv_url
+    return settings.database_url if settings.database_url.startswith("postgres") else "memory:"
+
+
+def _bus(url: str, clock: Clock) -> Bus:
+    scheme = url.partition(":")[0]
+    if scheme == "memory":
+        return MemoryBus()
+    if scheme in _REDIS:
+        bus = _redis_bus(url, clock)
+    elif scheme.startswith("postgres"):
+        driver_url(url)  # says what is wrong, if the driver is missing
+        from bookstrack.storage.bus.postgres import postgres_bus
+
+        bus = postgres_bus(url, clock)
+    else:
+        raise ConfigurationProblem(
+            _BUS, f"'{scheme}' is not supported; use redis://…, postgresql://… or memory:"
+        )
+    bus.start()
+    return bus
+
+
+def _redis_bus(url: str, clock: Clock) -> RemoteBus:
+    try:
+        from bookstrack.storage.bus.redis import redis_bus
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] != "redis":
+            raise
+        raise ConfigurationProblem(
+            _BUS, "Redis needs its client: pip install 'bookstrack[redis]'"
+        ) from error
+    try:
+        return redis_bus(url, clock)
+    except ValueError as error:
+        raise ConfigurationProblem(_BUS, f"this address cannot be used: {error}") from error
