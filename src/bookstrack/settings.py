@@ -198,6 +198,22 @@ class WikidataSettings(Struct, frozen=True, kw_only=True):
     ] = False
 
 
+class GeminiSettings(Struct, frozen=True, kw_only=True):
+    """Gemini, which reads tables and shelf photos."""
+
+    api_key: Annotated[Secret, Var("GEMINI_API_KEY", "API key", "GEMINI_API_KEY")] = field(
+        default_factory=Secret
+    )
+    base_url: Annotated[
+        str, Var("GEMINI_BASE_URL", "host of this request form; may be a local one")
+    ] = "https://generativelanguage.googleapis.com"
+    rpm: Annotated[int, Var("GEMINI_RPM", "calls per minute, 0 = unpaced")] = 10
+    model: Annotated[str, Var("GEMINI_MODEL", "model that reads shelf photos")] = "gemini-2.5-flash"
+    csv_model: Annotated[str, Var("GEMINI_CSV_MODEL", "model that reads tables")] = (
+        "gemini-2.5-flash-lite"
+    )
+
+
 class ProviderSettings(Struct, frozen=True, kw_only=True):
     """Outside sources and how they are asked."""
 
@@ -205,6 +221,7 @@ class ProviderSettings(Struct, frozen=True, kw_only=True):
     openlibrary: OpenLibrarySettings = OpenLibrarySettings()
     isbndb: IsbndbSettings = IsbndbSettings()
     wikidata: WikidataSettings = WikidataSettings()
+    gemini: GeminiSettings = GeminiSettings()
     offline: Annotated[bool, Var("OFFLINE", "use no network provider at all")] = False
     order: Annotated[
         tuple[str, ...], Var("PROVIDER_ORDER", "provider ids; overrides the order per question")

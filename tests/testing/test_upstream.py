@@ -85,7 +85,7 @@ async def test_environment_points_a_server_here(upstream: FakeUpstream):
     assert variables["BOOKSTRACK_WIKIDATA_BASE_URL"] == upstream.urls["wikidata"]
     assert {v for name, v in variables.items() if name.endswith("_RPS")} == {"0"}
     assert all(name.startswith("BOOKSTRACK_") for name in variables)
-    assert len(variables) == 13
+    assert len(variables) == 15
     assert ProviderSettings().google.base_url.startswith("https://www.googleapis.com")
 
 

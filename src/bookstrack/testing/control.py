@@ -3,6 +3,7 @@
 ::
 
     POST /_control/fault  {"provider": "google", "kind": "status", "code": 503, "times": 3}
+    POST /_control/say    {"text": "[]", "finish": "STOP", "otherwise": true}
     POST /_control/delay  {"provider": "all", "seconds": 0.15}
     POST /_control/heal   {"provider": "google"}
     POST /_control/reset
@@ -20,15 +21,22 @@ from msgspec import Struct
 
 from bookstrack.testing.exchange import Asked
 from bookstrack.testing.faults import Fault
+from bookstrack.testing.wire_gemini import GeminiWire, Said
 
 
 class Steered(Protocol):
     """What can be steered."""
 
+    gemini: GeminiWire
+
     def fault(
         self, provider: str, fault: Fault, *, times: int | None = None, where: str = ""
     ) -> None:
         """Let a provider fail."""
+        ...
+
+    def say(self, *said: Said) -> None:
+        """Let Gemini give these answers next."""
         ...
 
     def delay(self, provider: str, seconds: float) -> None:
@@ -57,6 +65,7 @@ class _Order(Struct):
     seconds: float = 0.0
     times: int | None = None
     where: str = ""
+    otherwise: bool = False
 
 
 class Control:
@@ -81,6 +90,12 @@ class Control:
                 # ``seconds`` means the same to both readers of this body.
                 fault = msgspec.json.decode(body, type=Fault)
                 self._upstream.fault(to.provider, fault, times=to.times, where=to.where)
+            case "POST say":
+                said = msgspec.json.decode(body, type=Said)
+                if to.otherwise:
+                    self._upstream.gemini.otherwise = said
+                else:
+                    self._upstream.say(said)
             case "POST delay":
                 self._upstream.delay(to.provider, to.seconds)
             case "POST heal":

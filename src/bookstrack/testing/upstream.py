@@ -1,4 +1,4 @@
-"""A real HTTP server that plays Google Books, Open Library, ISBNdb and Wikidata.
+"""A real HTTP server that plays Google Books, Open Library, ISBNdb, Wikidata and Gemini.
 
 It speaks their wire formats over a small catalogue of its own, can be slow, refuse, break off or
 answer nonsense, and lists what it was asked. ``python -m bookstrack.testing`` serves it alone.
@@ -20,12 +20,13 @@ from bookstrack.testing.exchange import Answer, Asked, Wire
 from bookstrack.testing.faults import Fault, FaultKind, break_off, drip, faulty, swell
 from bookstrack.testing.generated import generated_isbn
 from bookstrack.testing.wire_covers import CoversWire
+from bookstrack.testing.wire_gemini import GeminiWire, Said
 from bookstrack.testing.wire_google import GoogleWire
 from bookstrack.testing.wire_isbndb import IsbndbWire
 from bookstrack.testing.wire_open_library import OpenLibraryWire
 from bookstrack.testing.wire_wikidata import WikidataWire
 
-__all__ = ["PROVIDERS", "Asked", "FakeUpstream", "Fault", "FaultKind", "generated_isbn"]
+__all__ = ["PROVIDERS", "Asked", "FakeUpstream", "Fault", "FaultKind", "Said", "generated_isbn"]
 
 PROVIDERS = (
     "google",
@@ -34,6 +35,7 @@ PROVIDERS = (
     "isbndb",
     "wikidata",
     "wikidata_query",
+    "gemini",
 )
 _REMEMBERED = 5000
 _GOOGLE_KEY, _ISBNDB_KEY = "fake-google-key", "fake-isbndb-key"
@@ -74,7 +76,7 @@ class _Desk(Struct):
 
 
 class FakeUpstream:
-    """The four providers and the cover host on one port of this machine, each under its prefix.
+    """The providers, the cover host and Gemini on one port of this machine, each under its prefix.
 
     ``port`` 0 takes a free one. ``anonymous`` lets Google answer without a key. Provider names
     are those of ``PROVIDERS``. The last 5000 requests per provider are remembered.
@@ -84,7 +86,9 @@ class FakeUpstream:
         self.catalogue = Catalogue()
         self._host, self._port = host, port
         self._isbndb = IsbndbWire(self.catalogue)
+        self.gemini = GeminiWire()
         self._desks = _desks(self.catalogue, self._isbndb, anonymous=anonymous)
+        self._desks["gemini"] = _Desk(self.gemini, self.gemini)
         self._control = Control(self)
         self._runner: web.ServerRunner | None = None
 
@@ -117,7 +121,10 @@ class FakeUpstream:
         return {name: f"{self.url}/{name}" for name in PROVIDERS}
 
     def environment(self) -> dict[str, str]:
-        """Return the variables that point a BooksTrack server here, unpaced and with keys."""
+        """Return the variables that point a BooksTrack server here, unpaced and with keys.
+
+        Gemini goes without one: a server that is to ask it needs ``GEMINI_API_KEY`` too.
+        """
         urls = self.urls
         values = {
             "GOOGLE_BOOKS_BASE_URL": urls["google"],
@@ -133,6 +140,8 @@ class FakeUpstream:
             "ISBNDB_DAILY_LIMIT": "0",
             "WIKIDATA_BASE_URL": urls["wikidata"],
             "WIKIDATA_RPS": "0",
+            "GEMINI_BASE_URL": urls["gemini"],
+            "GEMINI_RPM": "0",
         }
         return {f"BOOKSTRACK_{name}": value for name, value in values.items()}
 
@@ -142,6 +151,10 @@ class FakeUpstream:
         By ``generated_isbn(i)`` and by their ids they are always known.
         """
         self.catalogue.add_books(count)
+
+    def say(self, *said: Said) -> None:
+        """Let Gemini give these answers next, one per call."""
+        self.gemini.script.extend(said)
 
     def delay(self, provider: str, seconds: float) -> None:
         """Let a provider (or ``all``) think so long before every answer."""
@@ -183,6 +196,8 @@ class FakeUpstream:
         """Heal everything and forget what was asked."""
         self.heal()
         self._isbndb.spent = 0
+        self.gemini.script.clear()
+        self.gemini.otherwise = Said()
         for desk in self._desks.values():
             desk.asked.clear()
             desk.count, desk.most_at_once = 0, desk.at_once

@@ -8,8 +8,9 @@ single probes, and waits have to fit the caller's budget.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Hashable, Mapping
 from contextlib import asynccontextmanager
+from hashlib import sha256
 from random import Random
 from typing import Literal, TypeVar
 
@@ -141,16 +142,48 @@ class Channel:
         """
         asked = params or {}
         question = Question(path=path, params=asked, into=into, explain=explain, sound=sound)
+        return await self._shared((path, tuple(sorted(asked.items())), into), question, within)
+
+    async def post_json(
+        self,
+        path: str,
+        body: bytes,
+        into: type[T],
+        *,
+        within: Budget,
+        limit_s: float | None = None,
+        explain: Explain | None = None,
+        sound: Callable[[T], bool] | None = None,
+    ) -> T | None:
+        """POST encoded JSON that changes nothing there, and read the answer as a type.
+
+        ``limit_s`` bounds one attempt. All else is as in ``get_json``, repeats and sharing too.
+
+        Raises:
+            ProviderProblem: the provider could not be used; which one when: providers §1.1.
+        """
+        question = Question(
+            path=path,
+            params={},
+            into=into,
+            explain=explain,
+            sound=sound,
+            body=body,
+            limit_s=limit_s,
+        )
+        return await self._shared((path, sha256(body).digest(), into), question, within)
+
+    async def _shared(self, key: Hashable, question: Question[T], within: Budget) -> T | None:
         try:
             return await self._flights.share(
-                (path, tuple(sorted(asked.items())), into),
+                key,
                 lambda: self._ask(question, within),
                 now=self._clock.monotonic(),
                 deadline=within.deadline,
             )
         except TimeoutError:
             raise ProviderTimeout(
-                self.name, f"{self.name}: {path} took longer than there was time"
+                self.name, f"{self.name}: {question.path} took longer than there was time"
             ) from None
 
     async def recall(self) -> None:
@@ -216,9 +249,11 @@ class Channel:
             path=question.path,
             url=self._url(question.path).update_query({**question.params, **secrets}),
             headers=options.headers
+            | ({} if question.body is None else {"Content-Type": "application/json"})
             | {name: text.reveal() for name, text in options.secret_headers.items()},
             connect_s=options.connect_timeout_s,
-            limit_s=limit,
+            limit_s=limit if question.limit_s is None else min(limit, question.limit_s),
+            body=question.body,
         )
         started = self._clock.monotonic()
         reply = await exchange(self._around.session, request)

@@ -40,6 +40,7 @@ class Question(Struct, Generic[T], frozen=True, kw_only=True):
     """What is asked of a provider: a path, parameters without secrets, the type of the answer.
 
     ``sound`` tells whether a decoded answer can be believed, where the type alone does not.
+    With a ``body`` of JSON it is posted. ``limit_s`` bounds one attempt more tightly than usual.
     """
 
     path: str
@@ -47,6 +48,8 @@ class Question(Struct, Generic[T], frozen=True, kw_only=True):
     into: type[T]
     explain: Explain | None = None
     sound: Callable[[T], bool] | None = None
+    body: bytes | None = None
+    limit_s: float | None = None
 
 
 class Verdict(Struct, Generic[T], frozen=True, kw_only=True):

@@ -23,7 +23,7 @@ _CHUNK = 64 * 2**10
 
 
 class Request(Struct, frozen=True, kw_only=True):
-    """A GET to make; ``path`` is how messages name it."""
+    """A GET to make, or a POST where there is a JSON ``body``; ``path`` is how messages name it."""
 
     provider: str
     path: str
@@ -31,6 +31,7 @@ class Request(Struct, frozen=True, kw_only=True):
     headers: Mapping[str, str]
     connect_s: float
     limit_s: float
+    body: bytes | None = None
 
 
 class _Unusable(Exception):
@@ -71,8 +72,10 @@ async def exchange(
 async def _follow(session: aiohttp.ClientSession, request: Request) -> Reply:
     url = request.url
     for _ in range(_REDIRECTS + 1):
-        async with session.get(
+        async with session.request(
+            "GET" if request.body is None else "POST",
             url,
+            data=request.body,
             headers=request.headers,
             allow_redirects=False,
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=request.connect_s),
@@ -80,6 +83,8 @@ async def _follow(session: aiohttp.ClientSession, request: Request) -> Reply:
             location = response.headers.get("Location", "")
             if response.status not in _MOVED or not location:
                 return await _read(response)
+        if request.body is not None:
+            raise _Unusable("redirects what was posted")
         url = _next(url, location)
     raise _Unusable("redirects without end")
 
