@@ -12,6 +12,7 @@ from bookstrack.storage.database import tables as t
 from bookstrack.storage.database.books_row import row_of
 from bookstrack.storage.database.catalogue import CatalogueStore
 from bookstrack.storage.database.engine import Database, open_database
+from bookstrack.storage.database.job_store import JobStore
 from bookstrack.storage.database.refresh import edition_record, read_texts
 from bookstrack.storage.database.shelf import read_shelf
 from bookstrack.telemetry.metrics import Metrics
@@ -60,3 +61,9 @@ def agreed(database: Database) -> Callable[[], Awaitable[None]]:
             await connection.run_sync(check)
 
     return run
+
+
+@pytest.fixture
+def jobs(database: Database) -> JobStore:
+    """A store of jobs that takes every process for alive, as far as processes go."""
+    return JobStore(database, is_gone=lambda _: False)

@@ -11,16 +11,15 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     LargeBinary,
-    MetaData,
     Table,
     Text,
     UniqueConstraint,
     text,
 )
 
+from bookstrack.storage.database import job_tables as job_tables  # registers its tables
 from bookstrack.storage.database.columns import FRACTION, WHOLE, moment, number
-
-metadata = MetaData()
+from bookstrack.storage.database.schema import metadata
 
 _ZERO = text("0")
 
