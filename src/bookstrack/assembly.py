@@ -14,6 +14,7 @@ import structlog
 from msgspec import Struct
 
 from bookstrack import __version__
+from bookstrack.access.flags import Flags, default_flags
 from bookstrack.access.tokens import ApiTokens
 from bookstrack.background import Background
 from bookstrack.cache.cold import ColdStore
@@ -38,6 +39,7 @@ from bookstrack.settings import ProviderSettings, Settings, StorageSettings
 from bookstrack.storage.database.catalogue import CatalogueStore
 from bookstrack.storage.database.cold_index import ColdIndex
 from bookstrack.storage.database.environment import environment_of, mark_environment
+from bookstrack.storage.database.flags import FlagStore
 from bookstrack.storage.database.idempotency import (
     Claim,
     ClaimState,
@@ -90,6 +92,7 @@ class Assembly(Struct, frozen=True, kw_only=True):
     catalogue: Catalogue
     limiter: Limiter
     tokens: ApiTokens
+    flags: Flags
     idempotency: Idempotency
     images: ImageProxy
     channels: tuple[Channel, ...]
@@ -169,6 +172,7 @@ async def open_assembly(
                 settings.limits, clock=clock, metrics=metrics, counters=storage.counters
             ),
             tokens=ApiTokens(TokenStore(storage.database), clock),
+            flags=_flags(settings, storage, clock),
             idempotency=Idempotency(storage.database, clock),
             images=images,
             channels=upstream.channels,
@@ -184,6 +188,15 @@ async def open_assembly(
             improving=improving,
             new_id=_ids().__next__,
         )
+
+
+def _flags(settings: Settings, storage: Storage, clock: Clock) -> Flags:
+    return Flags(
+        FlagStore(storage.database),
+        clock,
+        defaults=default_flags(ai=bool(settings.providers.gemini.api_key)),
+        mirror=storage.kv,
+    )
 
 
 def _standing(channel: Channel) -> Standing:

@@ -385,3 +385,18 @@ api_tokens = Table(
     UniqueConstraint("token_hash", name="uq_api_tokens_hash"),
     Index("idx_api_tokens_user", "user_id"),
 )
+
+feature_flags = Table(
+    "feature_flags",
+    metadata,
+    Column("name", Text, primary_key=True, nullable=False),
+    Column("enabled", WHOLE, nullable=False),
+    Column("rollout", WHOLE, nullable=False),
+    Column("allow_json", Text, nullable=False),
+    Column("deny_json", Text, nullable=False),
+    Column("salt", Text, nullable=False),
+    Column("updated_at", FRACTION, nullable=False),
+    Column("updated_by", Text),
+    Column("reason", Text),
+    CheckConstraint("rollout BETWEEN 0 AND 100", name="ck_feature_flags_rollout"),
+)
