@@ -1,1 +1,1 @@
-"""Bytes of somebody's export to rows."""
+"""Bytes of somebody's export to rows of books: ``read.check_export`` and ``read.read_export``."""

@@ -1,0 +1,64 @@
+"""ISBNs as spreadsheets and exports leave them."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from msgspec import Struct
+
+from bookstrack.imports.cells import is_ruined_isbn
+from bookstrack.imports.export import Doubt
+from bookstrack.imports.fields import NUMBERS_OF_BOOKS
+from bookstrack.imports.layout import Cells
+from bookstrack.model.isbn import Isbn
+
+_LONGEST = 400
+_SHORT = re.compile(r"\d{8}[\dXx](?:\.0)?")
+_SEVERAL = re.compile(r"[,;|/\s]+")
+
+
+class FoundIsbn(Struct, frozen=True):
+    """``isbn`` is a valid ISBN-13; ``raw`` the cell it, or nothing usable, came from."""
+
+    isbn: str | None = None
+    raw: str | None = None
+    doubt: Doubt | None = None
+
+
+_NONE = FoundIsbn()
+
+
+def find_isbn(cells: Cells, *, padded: bool) -> FoundIsbn:
+    """Return the first valid ISBN of a row's ISBN cells.
+
+    ``padded`` restores the zero that a spreadsheet took from the front of nine digits.
+    """
+    raws = [cells[field] for field in NUMBERS_OF_BOOKS if field in cells]
+    for raw in raws:
+        isbn = read_isbn(raw, padded=padded)
+        if isbn is not None:
+            return FoundIsbn(isbn, raw)
+    if not raws:
+        return _NONE
+    ruined = any(map(is_ruined_isbn, raws))
+    return FoundIsbn(None, raws[0], Doubt.RUINED_ISBN if ruined else Doubt.INVALID_ISBN)
+
+
+@lru_cache(maxsize=4_096)
+def read_isbn(cell: str, *, padded: bool) -> str | None:
+    """Return the valid ISBN-13 of a cell; of several the first."""
+    text = cell[:_LONGEST]
+    found = Isbn.printed(text, sbn=padded and _SHORT.fullmatch(text) is not None)
+    if found is not None and found.isbn13 is not None:
+        return found.isbn13
+    parts = _SEVERAL.split(text)
+    if len(parts) < 2:
+        return None
+    several = map(Isbn.printed, parts)
+    return next((isbn.isbn13 for isbn in several if isbn is not None and isbn.isbn13), None)
+
+
+def holds_isbn(cell: str) -> bool:
+    """Tell whether a cell is a valid ISBN."""
+    return len(cell) <= _LONGEST and read_isbn(cell, padded=False) is not None

@@ -1,0 +1,22 @@
+"""Reading logs of Open Library: keys and shelves, no titles."""
+
+from __future__ import annotations
+
+from bookstrack.imports.export import Format
+from bookstrack.imports.fields import Field
+from bookstrack.imports.layout import Layout
+
+_COLUMNS = {
+    Field.OPEN_LIBRARY_WORK: ("work id",),
+    Field.OPEN_LIBRARY_EDITION: ("edition id",),
+    Field.STATUS: ("bookshelf",),
+    Field.TITLE: ("title",),
+    Field.AUTHOR: ("author", "authors"),
+}
+
+
+def _fits(names: frozenset[str]) -> bool:
+    return {"work id", "edition id", "bookshelf"} <= names
+
+
+LAYOUT = Layout(format=Format.OPEN_LIBRARY, fits=_fits, columns=_COLUMNS)

@@ -1,0 +1,52 @@
+"""Exports of Openreads."""
+
+from __future__ import annotations
+
+from bookstrack.imports.export import Format, SkipReason
+from bookstrack.imports.fields import Field
+from bookstrack.imports.layout import Cells, Layout
+
+_COLUMNS = {
+    Field.TITLE: ("title",),
+    Field.SUBTITLE: ("subtitle",),
+    Field.AUTHOR: ("author",),
+    Field.DESCRIPTION: ("description",),
+    Field.STATUS: ("status",),
+    Field.DELETED: ("deleted",),
+    Field.RATING: ("rating",),
+    Field.PAGES: ("pages",),
+    Field.YEAR: ("publication year",),
+    Field.ISBN: ("isbn",),
+    Field.OPEN_LIBRARY_ID: ("olid",),
+    Field.SHELVES: ("tags",),
+    Field.REVIEW: ("my review",),
+    Field.NOTES: ("notes",),
+    Field.FORMAT: ("book format",),
+    Field.READINGS: ("readings",),
+    Field.DATE_ADDED: ("date added",),
+}
+
+
+def _fits(names: frozenset[str]) -> bool:
+    return {"readings", "book format"} <= names
+
+
+def _adapt(cells: Cells) -> SkipReason | None:
+    if cells.pop(Field.DELETED, "").casefold() == "true":
+        return SkipReason.DELETED
+    readings = [_reading(one) for one in cells.pop(Field.READINGS, "").split(";") if one.strip()]
+    if readings:
+        started, finished = max(readings, key=max)
+        for field, date in ((Field.DATE_STARTED, started), (Field.DATE_FINISHED, finished)):
+            if date:
+                cells[field] = date
+    return None
+
+
+def _reading(text: str) -> tuple[str, str]:
+    """Return start and finish of one reading; one that goes on has no finish."""
+    started, finished, *_ = (*text.split("|"), "", "")
+    return started.strip(), finished.strip()
+
+
+LAYOUT = Layout(format=Format.OPENREADS, fits=_fits, columns=_COLUMNS, adapt=_adapt)
