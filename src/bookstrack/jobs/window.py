@@ -1,0 +1,52 @@
+"""A few at a time: the next item begins the moment one has ended, never in waves."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from typing import TypeVar
+
+from bookstrack.jobs.halt import Halt
+
+T = TypeVar("T")
+
+
+async def each(
+    items: Sequence[T], work: Callable[[T], Awaitable[None]], *, at_once: int, halt: Halt
+) -> None:
+    """Do the work for every item, first come, first served.
+
+    A cancel cuts off the items at work, so that nothing they would have begun begins. At a
+    shutdown they may end, but no further one begins.
+
+    Raises:
+        JobCanceled: the job was asked to end.
+        Interrupted: it goes on elsewhere.
+        Exception: the first failure of ``work``; the other items at work are cut off.
+    """
+    left = iter(items)
+    takers = [asyncio.create_task(_take(left, work, halt)) for _ in range(min(at_once, len(items)))]
+    watch = asyncio.create_task(halt.canceled.wait())
+    try:
+        running: set[asyncio.Task[None]] = set(takers)
+        while running and not watch.done():
+            ended, _ = await asyncio.wait({*running, watch}, return_when=asyncio.FIRST_COMPLETED)
+            for taker in running & ended:
+                taker.result()
+            running -= ended
+    finally:
+        await _cut_off([watch, *takers])
+    halt.check()
+
+
+async def _take(left: Iterator[T], work: Callable[[T], Awaitable[None]], halt: Halt) -> None:
+    for item in left:
+        if halt.asked.is_set():
+            return
+        await work(item)
+
+
+async def _cut_off(tasks: Sequence[asyncio.Task[object]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
