@@ -26,6 +26,12 @@ seconds while new ones are refused; a second one ends the server at once.
 
 An SQLite database is brought up to date at the start. PostgreSQL is not: run bookstrack migrate.
 """
+_WORKER = """Run jobs without serving HTTP, beside servers on the same database.
+
+Takes up to BOOKSTRACK_JOB_WORKERS jobs at once: new ones for which servers have no room, and those
+of processes that have died. On the first SIGTERM or Ctrl-C running jobs finish their current items,
+at most for 10 seconds, and are left to other processes; a second one ends the worker at once.
+"""
 _LOOKUP = """Find a book by ISBN or words.
 
 It is answered from this machine's database and from the providers in use, as the server would.
@@ -44,6 +50,7 @@ _OPENAPI = """Print the OpenAPI document of this version."""
 app = App(name="bookstrack", help=_ABOUT, version=__version__)
 for _name, _place, _help in (  # loaded when they are called
     ("serve", "serve:serve", _SERVE),
+    ("worker", "worker:worker", _WORKER),
     ("lookup", "lookup:lookup", _LOOKUP),
     ("doctor", "doctor:doctor", _DOCTOR),
     ("migrate", "database:migrate", _MIGRATE),

@@ -86,7 +86,7 @@ class Engine:
         self._refused = False
         self._stopped = False
         self._leave: Callable[[], None] | None = None
-        self.on_room: Callable[[], None] = _nothing
+        self.on_room: Callable[[], object] = _nothing
 
     @property
     def running(self) -> int:
