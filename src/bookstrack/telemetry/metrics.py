@@ -20,6 +20,7 @@ class Metrics:
         self._http()
         self._cache()
         self._providers()
+        self._streams()
         self.db_query_duration = self._histogram(
             "db_query_duration_seconds", "Time of one database operation.", ("operation",), _FAST
         )
@@ -111,6 +112,34 @@ class Metrics:
         self.circuit_transitions = self._counter(
             "circuit_transitions_total", "Changes of a breaker.", ("provider", "to")
         )
+
+    def _streams(self) -> None:
+        self.sse_connections = self._gauge(
+            "sse_connections", "Event streams open now.", ("pipeline",)
+        )
+        self.ws_connections = self._gauge("ws_connections", "Sockets open now.", ("pipeline",))
+        self.sse_connects = self._counter(
+            "sse_connects_total", "Event streams asked for.", ("outcome",)
+        )
+        self.ws_connects = self._counter("ws_connects_total", "Sockets asked for.", ("outcome",))
+        self.sse_resumes = self._counter(
+            "sse_resumes_total", "Event streams that were to go on after an event.", ("outcome",)
+        )
+        self.stream_first_event = self._histogram(
+            "stream_first_event_seconds",
+            "From asking to the first event.",
+            ("transport",),
+            _SECONDS,
+        )
+        self.progress_delivery = self._histogram(
+            "progress_delivery_seconds",
+            "From logging an event to sending it.",
+            ("transport",),
+            _FAST,
+        )
+
+    def _gauge(self, name: str, text: str, labels: tuple[str, ...]) -> Gauge:
+        return Gauge(name, text, labels, registry=self.registry)
 
     def _counter(self, name: str, text: str, labels: tuple[str, ...]) -> Counter:
         return Counter(name, text, labels, registry=self.registry)

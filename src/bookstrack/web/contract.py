@@ -34,6 +34,7 @@ class RouteFacts(Struct, frozen=True, kw_only=True):
     legacy: bool = False
     body_limit: int | None = None
     policy: str | None = None
+    stream: bool = False
 
     @property
     def allow(self) -> str:
@@ -48,6 +49,7 @@ def route_options(
     shape: Shape = Shape.ENVELOPED,
     legacy: bool = False,
     policy: str | None = None,
+    stream: bool = False,
 ) -> dict[str, Any]:
     """Return the ``opt`` of a handler; ``RouteMap`` reads it back."""
     return {
@@ -57,6 +59,7 @@ def route_options(
             "shape": shape,
             "legacy": legacy,
             "policy": policy,
+            "stream": stream,
         }
     }
 

@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 class Metadata(Struct, kw_only=True, omit_defaults=True, rename=camel_name):
-    """Facts about one answer; times in ms, ages in s."""
+    """Facts about one answer; times in ms, ages in s. Results also say how long they are kept."""
 
     timestamp: str
     processing_time: int = msgspec.field(default_factory=int)
@@ -26,6 +26,9 @@ class Metadata(Struct, kw_only=True, omit_defaults=True, rename=camel_name):
     cached: bool | None = None
     cache_source: str | None = None
     cache_age: int | None = None
+    ttl: str | None = None
+    resource_id: str | None = None
+    expires_at: str | None = None
     request_id: str
     trace_id: str
     warnings: tuple[Caution, ...] = ()

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
-from typing import Any
+from typing import Any, Protocol
 
 from bookstrack.limits.limiter import Verdict
 from bookstrack.web.contract import RouteFacts
@@ -15,6 +15,25 @@ Headers = list[tuple[bytes, bytes]]
 _REQUEST_ID = re.compile(rb"[\x21-\x7e]{1,100}\Z")
 _STATE_KEY = "exchange"
 _REMEMBERED = 10_000
+
+
+class Streaming(Protocol):
+    """An answer that takes longer than a request may; a handler leaves it to the front."""
+
+    headers: Headers
+    """Those of its own; the front adds what all answers carry."""
+
+    def enter(self) -> None:
+        """Take the caller's place, which ``run`` gives back.
+
+        Raises:
+            RateLimited: the caller has as many open as is allowed.
+        """
+        ...
+
+    def run(self, receive: Any, send: Any, headers: Headers) -> Awaitable[bool]:
+        """Send everything; return whether the connection must be cut."""
+        ...
 
 
 class Exchange:
@@ -39,6 +58,7 @@ class Exchange:
         "response_headers",
         "started",
         "status",
+        "stream",
         "token_id",
         "verdict",
     )
@@ -61,6 +81,7 @@ class Exchange:
         self.token_id: str | None = None
         self.verdict: Verdict | None = None
         self.status = 0
+        self.stream: Streaming | None = None
         self.error_code: str | None = None
         self.cache_status: str | None = None
         self.provider: str | None = None

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from email.utils import format_datetime
-from functools import cache
+from functools import lru_cache
+from urllib.parse import quote
 
 from msgspec import Struct
 
@@ -15,7 +16,7 @@ from bookstrack.settings import ApiSettings
 class Group(Struct, frozen=True, kw_only=True):
     """A group of routes with one fate; dates are epoch seconds.
 
-    The star of ``successor`` stands for the kind of search.
+    The star of ``successor`` stands for the kind of search, ``{id}`` for the job's id.
     """
 
     deprecated_at: int
@@ -34,11 +35,21 @@ _KINDS = {
     "isbndb-isbn": "isbn",
 }
 _MARCH_2026 = int(datetime(2026, 3, 1, tzinfo=UTC).timestamp())
+_JUNE_2026 = int(datetime(2026, 6, 1, tzinfo=UTC).timestamp())
+_ID = "{id}"
 
 GROUPS = {
     "legacy_search": Group(
         deprecated_at=1_763_164_800, sunset_at=_MARCH_2026, successor="/v1/search/*"
     ),
+    "legacy_enrichment": Group(
+        deprecated_at=1_763_164_800, sunset_at=_MARCH_2026, successor="/v1/enrichment/batch"
+    ),
+    "csv_gemini": Group(
+        deprecated_at=1_764_288_000, sunset_at=_JUNE_2026, successor="/api/v2/imports"
+    ),
+    "pipeline_results": Group(deprecated_at=1_764_288_000, successor=f"/v1/jobs/{_ID}/results"),
+    "legacy_cancel": Group(deprecated_at=1_764_288_000, successor=f"/v1/jobs/{_ID}"),
     "external": Group(deprecated_at=1_763_164_800, successor="/v1/search/*"),
 }
 
@@ -60,7 +71,9 @@ class Lifecycle:
 
     def headers(self, name: str, path: str, now: float) -> tuple[tuple[bytes, bytes], ...]:
         """Return the headers that announce the end of one of a group's routes."""
-        return () if self.phase(name, now) == "active" else _headers(GROUPS[name], path)
+        if self.phase(name, now) == "active":
+            return ()
+        return _headers(GROUPS[name], _successor(GROUPS[name], path))
 
     def check(self, name: str, path: str, now: float) -> None:
         """Refuse a route that is gone.
@@ -78,16 +91,18 @@ class Lifecycle:
 
 
 def _successor(group: Group, path: str) -> str:
-    """Return what replaces a route: the search that answers the same kind of question."""
+    """Return what replaces a route: for the same kind of search, or for the same job."""
     name = path.rstrip("/").rpartition("/")[2]
+    if _ID in group.successor and name != "cancel":
+        return group.successor.replace(_ID, quote(name))
     return group.successor.replace("*", _KINDS.get(name, "title"))
 
 
-@cache
-def _headers(group: Group, path: str) -> tuple[tuple[bytes, bytes], ...]:
+@lru_cache(maxsize=1024)
+def _headers(group: Group, successor: str) -> tuple[tuple[bytes, bytes], ...]:
     headers = [
         (b"deprecation", b"@%d" % group.deprecated_at),
-        (b"link", f'<{_successor(group, path)}>; rel="successor-version"'.encode()),
+        (b"link", f'<{successor}>; rel="successor-version"'.encode()),
         (b"warning", b'299 - "Deprecated API"'),
     ]
     if group.sunset_at is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Mapping
 from functools import cache
 from types import NoneType, UnionType
@@ -13,6 +14,7 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.spec import License, Tag
 from litestar.routes import HTTPRoute
 from msgspec import NODEFAULT, Struct
+from msgspec.json import schema_components
 from msgspec.structs import FieldInfo, fields
 
 from bookstrack.web.contract import Shape
@@ -29,6 +31,7 @@ CONFIG = OpenAPIConfig(
     tags=[
         Tag(name="Search", description="Find works, editions and authors"),
         Tag(name="Enrichment", description="Turn a barcode into a full book"),
+        Tag(name="Jobs", description="Long work: how it stands, its events, its results"),
         Tag(name="Images", description="Covers in three sizes"),
         Tag(name="System", description="Health, metrics and capabilities"),
         Tag(name="Web façade", description="The shapes of the web client"),
@@ -116,6 +119,7 @@ def openapi_document(app: Litestar) -> dict[str, Any]:
         name: {"schema": {"type": "string"}, "description": text} for name, text in _HEADERS.items()
     }
     schemas = document["components"]["schemas"]
+    _describe_bodies(app, document)
     for struct in _sent(app):
         if struct.__name__ in schemas:
             _sharpen(schemas[struct.__name__], struct)
@@ -123,6 +127,28 @@ def openapi_document(app: Litestar) -> dict[str, Any]:
         for operation in operations.values():
             _finish(path, operation)
     return document
+
+
+def _describe_bodies(app: Litestar, document: dict[str, Any]) -> None:
+    """Describe the bodies that handlers read by themselves."""
+    for route in app.routes:
+        if not isinstance(route, HTTPRoute):
+            continue
+        for handler in route.route_handlers:
+            body = handler.opt.get("body")
+            if body is None:
+                continue
+            (schema,), components = schema_components(
+                [body], ref_template="#/components/schemas/{name}"
+            )
+            document["components"]["schemas"] |= components
+            template = re.sub(r"\{(\w+)[^}]*\}", r"{\1}", route.path_format)
+            for method in handler.http_methods:
+                operation = document["paths"][template][str(method).lower()]
+                operation["requestBody"] = {
+                    "required": True,
+                    "content": {"application/json": {"schema": schema}},
+                }
 
 
 def _loosen(node: Any) -> None:
@@ -189,10 +215,10 @@ def _finish(path: str, operation: dict[str, Any]) -> None:
     """Make one operation exact: its parameters, media types and headers."""
     for parameter in operation.get("parameters", ()):
         parameter["schema"] = _not_null(parameter["schema"])
-    limited = "429" in operation["responses"]
+    limited = "429" in operation["responses"] and not _streams(operation)
     for status, response in operation["responses"].items():
         content = response.get("content", {})
-        if status in ("302", "304"):
+        if status in ("204", "302", "304"):
             response.pop("content", None)
         elif "image/webp" in content:
             response["content"] = {media_type: {} for media_type in _IMAGES}
@@ -202,6 +228,12 @@ def _finish(path: str, operation: dict[str, Any]) -> None:
             name: {"$ref": f"#/components/headers/{name}"}
             for name in _headers(status, limited=limited)
         }
+
+
+def _streams(operation: Mapping[str, Any]) -> bool:
+    """Tell whether a route streams events: its callers are counted while they listen."""
+    content = operation["responses"].get("200", {}).get("content", {})
+    return any(media_type.startswith("text/event-stream") for media_type in content)
 
 
 def _headers(status: str, *, limited: bool) -> list[str]:

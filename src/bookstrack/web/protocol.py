@@ -20,6 +20,8 @@ _LOOSE_BYTES = 48 * 1024  # above the front's limits, so that those answer where
 _URL_BYTES = 8 * 1024
 _WAITING = 256
 _HEAD_S = 15.0
+ABORT = "bookstrack.abort"
+"""Extension of the scope: ends the connection at once, whatever is not yet sent."""
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -53,6 +55,9 @@ class BoundedProtocol(HttpToolsProtocol):
         """Take what has arrived, then look how much of it stands for nothing yet."""
         self._loose += len(data)
         super().data_received(data)
+        if self.transport.get_protocol() is not self:  # a socket now, which has limits of its own
+            self._in_time()
+            return
         if self._loose > _LOOSE_BYTES or len(self.pipeline) > _WAITING:
             self._refuse()
         elif not self._asked():
@@ -64,6 +69,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Begin a request."""
         self._loose = 0
+        self.scope["extensions"] = {ABORT: self.transport.abort}  # pyright: ignore[reportGeneralTypeIssues] as in the parent
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from litestar import get, post
+from litestar import delete, get, post
 from litestar.connection import ASGIConnection
 from litestar.handlers import HTTPRouteHandler
 from litestar.handlers.base import BaseRouteHandler
@@ -19,6 +19,8 @@ from bookstrack.web.openapi import answer_type
 
 _TEXTS = {
     200: "The answer",
+    202: "Accepted: a job works on it",
+    204: "There is nothing more to tell",
     302: "It is elsewhere",
     304: "Not modified",
     400: "The request cannot be understood",
@@ -26,6 +28,7 @@ _TEXTS = {
     403: "Not allowed",
     404: "Nothing is known under this name",
     405: "Not possible with this method",
+    406: "Not to be had in this form",
     409: "Already in use, or still running",
     410: "The route is gone",
     413: "Too large",
@@ -76,6 +79,8 @@ def _declare(
     limit: str | None,
     guards: Sequence[Any] = (),
     fuller: Mapping[int, type[Failure]] | None = None,
+    empty: Sequence[int] = (),
+    body: Any = None,
     **facts: Any,
 ) -> Callable[[Any], HTTPRouteHandler]:
     statuses = [*_ALWAYS, *failures, *([410] if group else []), *([429] if limit else [])]
@@ -83,11 +88,13 @@ def _declare(
     success = ResponseSpec(
         whole, generate_examples=False, description=_TEXTS[status], media_type=media_type
     )
+    nothing = {code: ResponseSpec(None, description=_TEXTS[code]) for code in empty}
+    options = route_options(shape=shape, group=group, limit=limit, **facts)
     return decorator(
         path,
         status_code=status,
-        opt=route_options(shape=shape, group=group, limit=limit, **facts),
-        responses={status: success, **_failures(statuses, fuller or {})},
+        opt=options if body is None else {**options, "body": body},
+        responses={status: success, **nothing, **_failures(statuses, fuller or {})},
         tags=[tag],
         deprecated=bool(group),
         media_type=media_type,
@@ -120,11 +127,14 @@ def read(
     media_type: str = _JSON,
     status: int = 200,
     fuller: Mapping[int, type[Failure]] | None = None,
+    empty: Sequence[int] = (),
+    stream: bool = False,
 ) -> Callable[[Any], HTTPRouteHandler]:
     """Declare a ``GET`` route; ``answer`` is the type of the payload of its 200 body.
 
     ``top`` has the keys that stand at top level where they are not the payload's own;
-    ``fuller`` the types of failures that say more than others, by status.
+    ``fuller`` the types of failures that say more than others, by status; ``empty`` the statuses
+    of answers without a body. A ``stream`` may take as long as it wants.
     """
     return _declare(
         get,
@@ -141,6 +151,8 @@ def read(
         legacy=legacy,
         policy=policy,
         fuller=fuller,
+        empty=empty,
+        stream=stream,
     )
 
 
@@ -149,15 +161,50 @@ def write(
     *,
     answer: Any,
     tag: str,
+    top: Any = None,
     failures: Sequence[int] = (),
     limit: str | None = None,
     group: str | None = None,
     shape: Shape = Shape.ENVELOPED,
     legacy: bool = False,
+    status: int = 200,
+    body: Any = None,
+    any_body: bool = False,
 ) -> Callable[[Any], HTTPRouteHandler]:
-    """Declare a ``POST`` route that takes JSON and answers 200 with this type of payload."""
+    """Declare a ``POST`` route that takes JSON and answers with this type of payload.
+
+    ``body`` is the type that the document gives for a body that the handler reads by itself;
+    ``any_body`` lets a body pass that is not looked at.
+    """
     return _declare(
         post,
+        path,
+        answer=answer,
+        top=top,
+        tag=tag,
+        failures=failures,
+        media_type=_JSON,
+        status=status,
+        limit=limit,
+        group=group,
+        shape=shape,
+        legacy=legacy,
+        guards=[] if any_body else [_json_only],
+        body=body,
+    )
+
+
+def remove(
+    path: str | list[str],
+    *,
+    answer: Any,
+    tag: str,
+    failures: Sequence[int] = (),
+    limit: str | None = None,
+) -> Callable[[Any], HTTPRouteHandler]:
+    """Declare a ``DELETE`` route that answers 200 with this type of payload."""
+    return _declare(
+        delete,
         path,
         answer=answer,
         top=None,
@@ -166,8 +213,6 @@ def write(
         media_type=_JSON,
         status=200,
         limit=limit,
-        group=group,
-        shape=shape,
-        legacy=legacy,
-        guards=[_json_only],
+        group=None,
+        shape=Shape.ENVELOPED,
     )
