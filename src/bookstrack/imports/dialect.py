@@ -15,6 +15,7 @@ from bookstrack.imports.tokens import Dialect, Record, records
 
 CANDIDATES = (",", "\t", ";", "|")
 _SAMPLE = 20
+_SAMPLE_CHARACTERS = 262_144
 _MOST_COLUMNS = 200
 _DECLARATION = re.compile(r'\s*"?sep=(.)"?[ ,;\t|]*\n', re.I)
 _SIGNS = r",;\t|\n"
@@ -65,10 +66,10 @@ def _fit(text: str, dialect: Dialect, known: Collection[str]) -> _Fit | None:
 
 
 def first_records(text: str, dialect: Dialect, *, at_most: int = _SAMPLE) -> list[Record]:
-    """Return the first records; those before a quote that never closes, where there is one."""
+    """Return the first records; only those before a quote that does not close soon."""
     sample: list[Record] = []
     try:
-        for record in islice(records(text, dialect), at_most):
+        for record in islice(records(text[:_SAMPLE_CHARACTERS], dialect), at_most):
             sample.append(record)
     except Unreadable:
         return sample

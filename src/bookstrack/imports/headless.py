@@ -16,9 +16,9 @@ Rows = Sequence[Sequence[str]]
 _SAMPLE = 200
 _NUMBER = re.compile(r"[-+]?\d+(?:[.,]\d+)?")
 _TITLE_SIGN = re.compile(
-    r"[:!?\d]|\b(?:the|a|of|and|to|in|for|my|der|die|das|und|le|la|les|el|los|et|y|il)\b", re.I
+    r"[:!?\d]|\b(?:the|a|of|and|to|in|for|my|der|die|das|und|les|los|il)\b", re.I
 )
-_NAME = re.compile(r"(?:[^\W\d_][\w'’.-]*,? ?){2,4}")
+_NAME = re.compile(r"[^\W\d_][\w'’.-]*(?:,? [^\W\d_][\w'’.-]*){1,3}")
 
 
 def is_header(first: Sequence[str], second: Sequence[str] | None) -> bool:

@@ -38,6 +38,7 @@ _COLUMNS = {
 _BRACKETED = (Field.ISBN, Field.DATE_ADDED, Field.DATE_STARTED, Field.DATE_FINISHED)
 _FILM = re.compile(r"laser\s?disc|movie|film|\bcassette\b|\brecord(?:ing)?\b", re.I)
 _SPOKEN = re.compile(r"audio|book", re.I)
+_MOST_NUMBERS = 50
 _EVERYTHING = "your library"
 _READ_ELSEWHERE = "read but unowned"
 
@@ -77,7 +78,7 @@ def _publisher(publication: str) -> str:
 
 def _choose_isbn(cells: Cells) -> None:
     """Keep the first valid ISBN-13 of the list, else the first valid ISBN-10."""
-    listed = re.split(r"[,;|\s]+", cells.pop(Field.ISBN13, ""))
+    listed = re.split(r"[,;|\s]+", cells.pop(Field.ISBN13, ""), maxsplit=_MOST_NUMBERS)
     found = [isbn for isbn in map(Isbn.printed, listed) if isbn is not None and isbn.isbn13]
     for isbn in sorted(found, key=lambda one: len(one.number) != 13)[:1]:
         cells[Field.ISBN13] = isbn.number

@@ -26,6 +26,8 @@ _COLUMNS = {
     Field.DATE_ADDED: ("date added",),
 }
 
+_MOST_READINGS = 500
+
 
 def _fits(names: frozenset[str]) -> bool:
     return {"readings", "book format"} <= names
@@ -34,7 +36,8 @@ def _fits(names: frozenset[str]) -> bool:
 def _adapt(cells: Cells) -> SkipReason | None:
     if cells.pop(Field.DELETED, "").casefold() == "true":
         return SkipReason.DELETED
-    readings = [_reading(one) for one in cells.pop(Field.READINGS, "").split(";") if one.strip()]
+    listed = cells.pop(Field.READINGS, "").split(";", _MOST_READINGS)
+    readings = [_reading(one) for one in listed if one.strip()]
     if readings:
         started, finished = max(readings, key=max)
         for field, date in ((Field.DATE_STARTED, started), (Field.DATE_FINISHED, finished)):

@@ -36,6 +36,7 @@ _TITLE_OF = re.compile(
 )
 _JOINT = re.compile(r"\s&\s|\sand\s|\|", re.I)
 _INITIAL = re.compile(r"(?:[^\W\d_]\.?-?){1,3}")
+_STARTS_WITH_INITIAL = re.compile(r"[^\W\d_]\.\s?\S")
 _PARTICLE = re.compile(r"(?:van|von|de|der|den|del|della|di|da|du|la|le|ten|ter|af|av)\b")
 _FAR_EAST = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af]")
 
@@ -135,7 +136,7 @@ def is_surname_first(first: str, second: str) -> bool:
     if _FAR_EAST.search(first + second):
         return len(first) <= 2 and len(second) <= 2
     given = [word for word in second.split() if not _INITIAL.fullmatch(word)]
-    if len(given) > 3 or _NOTE.search(first):
+    if len(given) > 3 or _NOTE.search(first) or _STARTS_WITH_INITIAL.match(first):
         return False
     return len(given) <= 1 or len(first.split()) == 1 or _PARTICLE.match(first) is not None
 

@@ -42,24 +42,39 @@ class Record(Struct, frozen=True):
         return not any(map(str.strip, self.cells))
 
 
+MOST_BLANKS = 20_000
+"""Runs of blank records that are passed over before a file is given up."""
+
+
+MOST_CELLS = 1_000
+"""Cells of one record that are told apart; the last one is the rest of the line."""
+
+
 def records(text: str, dialect: Dialect, *, blanks: bool = False) -> Iterator[Record]:
     """Yield the records of a text whose only line end is ``\\n``.
 
-    Records without content are left out unless ``blanks`` asks for them.
+    Records without content are left out; with ``blanks`` the first of a run of them is not.
 
     Raises:
-        Unreadable: a quote opens a cell and nothing closes it (``unclosed_quote``).
+        Unreadable: a quote opens a cell and nothing closes it (``unclosed_quote``), or there is
+            next to nothing but quoted blanks (``too_many_rows``).
     """
     scanner = _Scanner(text, dialect)
-    at, line, row = dialect.start, 1 + text.count("\n", 0, dialect.start), 0
+    at, line, row, passed = dialect.start, 1 + text.count("\n", 0, dialect.start), 0, 0
     while at < len(text):
         scanner.row, scanner.line = row + 1, line
         cells, following = scanner.record(at)
         record = Record(cells, at, line)
         is_blank = record.is_blank
-        row += not is_blank
+        if is_blank:
+            passed += 1
+            following = scanner.after_blanks(following)
+        else:
+            row += 1
         if blanks or not is_blank:
             yield record
+        if passed > MOST_BLANKS:
+            raise Unreadable(Reason.TOO_MANY_ROWS, "The file has too many blank rows")
         line += text.count("\n", at, following)
         at = following
 
@@ -83,6 +98,7 @@ class _Patterns(Struct, frozen=True):
     quoted: re.Pattern[str]
     plain: re.Pattern[str]
     end: re.Pattern[str]
+    blanks: re.Pattern[str]
 
 
 @lru_cache(maxsize=16)
@@ -95,6 +111,7 @@ def _patterns(delimiter: str, escaped: bool) -> _Patterns:
         quoted=re.compile(rf' *+"({inside})" *+{stop}', re.S),
         plain=re.compile(rf"[^{sign}\n]*+"),
         end=re.compile(rf" *+{stop}"),
+        blanks=re.compile(rf"[{sign} \n]*\n"),
     )
 
 
@@ -109,8 +126,15 @@ class _Scanner:
         self.opening, self._quoted = patterns.opening, patterns.quoted
         self._plain, self._end = patterns.plain, patterns.end
         self._text, self._dialect = text, dialect
+        self._blanks = patterns.blanks
         self._has_loose_quotes = False
+        self._line_end = -1
         self.row = self.line = 1
+
+    def after_blanks(self, at: int) -> int:
+        """Return the place after all lines of nothing but delimiters that begin at a place."""
+        match = self._blanks.match(self._text, at)
+        return match.end() if match is not None else at
 
     def record(self, at: int) -> tuple[list[str], int]:
         """Return the cells of the record at a place, and the place of the next one."""
@@ -118,10 +142,10 @@ class _Scanner:
         stop = _or_end(text.find("\n", at), text)
         line = text[at:stop]
         if not self._dialect.quoting or '"' not in line:
-            return line.split(delimiter) if delimiter else [line], stop + 1
+            return line.split(delimiter, MOST_CELLS) if delimiter else [line], stop + 1
         cells: list[str] = []
         while True:
-            value, at = self.cell(at)
+            value, at = self.cell(at) if len(cells) < MOST_CELLS else self._rest(at)
             cells.append(value)
             if at >= len(text) or text[at] == "\n":
                 return cells, at + 1
@@ -149,10 +173,16 @@ class _Scanner:
         match = self._plain.match(self._text, at)
         return (match[0], match.end()) if match is not None else ("", at)
 
+    def _rest(self, at: int) -> tuple[str, int]:
+        stop = _or_end(self._text.find("\n", at), self._text)
+        return self._text[at:stop], stop
+
     def _malformed(self, at: int, inside: int) -> tuple[str, int]:
         """Read a cell that begins with a quote and has single quotes in it, or no end."""
         text = self._text
-        line_end = _or_end(text.find("\n", inside), text)
+        if self._line_end < inside:
+            self._line_end = _or_end(text.find("\n", inside), text)
+        line_end = self._line_end
         is_loose: bool | None = (
             None  # the opening quote belongs to a word, as in "Gideon" the Ninth
         )
