@@ -1,0 +1,288 @@
+"""Spines become detections: which book of those that a source knows stands on which spine.
+
+Precision comes first. A book counts as recognised only where its title and an author of it stand
+on one spine (or on pieces of one that lie beside each other) and explain what is printed large
+there. A title alone, or half a title, is a suggestion for a person; what fits nothing stays as it
+was read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+
+import msgspec
+from msgspec import Struct
+
+from bookstrack.normalise.titles import title_key
+from bookstrack.scans.candidates import Candidate, Candidates
+from bookstrack.scans.detection import Detection
+from bookstrack.scans.laying import spine_words
+from bookstrack.scans.ocr import TextLine
+from bookstrack.scans.scoring import Fit, fit, main_title
+from bookstrack.scans.spines import Spine, near, spine_of
+from bookstrack.scans.words import is_imprint, tells, words_of
+
+RECOGNISED = 0.80
+"""The score from which a title with its author is a match."""
+
+SUGGESTED = 0.55
+"""The score from which a candidate is worth a person's look."""
+
+_MOST_SURE = 0.95
+_UNSURE = 0.69  # just below what is approved
+_TITLE_ALONE = 0.65
+_RAW = 0.4
+_LEAST_AUTHOR = 0.8
+_LEAST_TITLE = 0.75
+_LEAST_PRECISION = 0.75
+_SUGGESTED_PRECISION = 0.5
+_LEAST_LETTERS_ALONE = 5
+_TIE = 0.02
+_JOINED = 0.97
+_MOST_BOOKS_A_SPINE = 4
+_MOST_AROUND = 6
+_MOST_WORDS = 16
+_LEAST_CONFIDENCE = 0.4
+
+
+class Asking(Struct, frozen=True, kw_only=True):
+    """How much a source is asked; a catalogue of our own can be asked more than a provider."""
+
+    a_spine: int = 3
+    a_photo: int = 60
+    candidates: int = 30
+
+
+async def match(
+    spines: Sequence[Spine],
+    candidates: Candidates,
+    *,
+    size: tuple[int, int],
+    asking: Asking | None = None,
+) -> list[Detection]:
+    """Return a detection for each book on a photo, and for each spine that stays unknown.
+
+    ``size`` is the photo's, in pixels. Whatever the source raises is raised.
+    """
+    return await _Matcher(candidates, asking or Asking(), size).match(spines)
+
+
+class _Piece(Struct, frozen=True, kw_only=True):
+    """Lines that nothing explains yet; ``rest`` where a book was found beside them."""
+
+    lines: tuple[TextLine, ...]
+    rest: bool = False
+
+
+class _Found(Struct, frozen=True, kw_only=True):
+    """A book on some lines; ``tied`` where another book fits them as well."""
+
+    fit: Fit
+    lines: tuple[TextLine, ...]
+    tied: bool = False
+    joined: bool = False
+
+    @property
+    def recognised(self) -> bool:
+        """Tell whether title and author prove the book."""
+        return not self.tied and _proves(self.fit)
+
+    @property
+    def suggested(self) -> bool:
+        """Tell whether the book is worth a person's look."""
+        found = self.fit
+        if found.score < SUGGESTED or found.precision < _SUGGESTED_PRECISION:
+            return False
+        title = [words_of(self.lines[number].text) for number in found.title_lines]
+        letters = len("".join(words_of(main_title(found.candidate))))
+        return found.author > 0 or (
+            letters >= _LEAST_LETTERS_ALONE and not all(map(is_imprint, title))
+        )
+
+    @property
+    def used(self) -> list[TextLine]:
+        """Return the lines that the book explains."""
+        return [self.lines[number] for number in sorted(self.fit.used)]
+
+    @property
+    def confidence(self) -> float:
+        """Return how sure the match is, below 0.7 for everything that a person must see."""
+        found = self.fit
+        if not found.author:
+            return round(_TITLE_ALONE * found.title * found.confidence, 2)
+        sure = found.score * found.confidence * (_JOINED if self.joined else 1.0)
+        return round(min(sure, _MOST_SURE if self.recognised else _UNSURE), 2)
+
+
+class _Matcher:
+    """The matching of one photo."""
+
+    def __init__(self, candidates: Candidates, asking: Asking, size: tuple[int, int]) -> None:
+        self._candidates = candidates
+        self._asking = asking
+        self._size = size
+        self._left = asking.a_photo
+        self._known: dict[int, list[Candidate]] = {}
+
+    async def match(self, spines: Sequence[Spine]) -> list[Detection]:
+        detections: list[Detection] = []
+        pieces: list[_Piece] = []
+        for spine in spines:
+            books, rest = await self._books_on(spine)
+            whole = len(books) == 1 and not (rest and _is_large(rest, books[0]))
+            detections += (
+                self._detection(book, spine.lines if whole else book.used) for book in books
+            )
+            if rest:
+                pieces.append(_Piece(lines=rest, rest=bool(books)))
+        async for book in self._joined(pieces):
+            detections.append(self._detection(book, book.lines))
+            taken = set(map(id, book.lines))
+            pieces = [piece for piece in pieces if taken.isdisjoint(map(id, piece.lines))]
+        detections += filter(None, (self._unsure(piece) for piece in pieces if not piece.rest))
+        return detections
+
+    async def _books_on(self, spine: Spine) -> tuple[list[_Found], tuple[TextLine, ...]]:
+        """Return the books proved by one spine, and the lines that they leave."""
+        await self._ask_about(spine.lines)
+        books: list[_Found] = []
+        lines = spine.lines
+        while lines and len(books) < _MOST_BOOKS_A_SPINE:
+            best = self._best(lines)
+            if best is None or not best.recognised:
+                break
+            books.append(best)
+            used = set(map(id, best.used))
+            lines = tuple(line for line in lines if id(line) not in used)
+        return books, lines
+
+    async def _joined(self, pieces: Sequence[_Piece]) -> AsyncIterator[_Found]:
+        """Yield books whose title stands on one piece and whose author on another near it."""
+        taken: set[int] = set()
+        for number, piece in enumerate(pieces):
+            around = [
+                other
+                for place, other in enumerate(pieces)
+                if place != number and near(piece.lines, other.lines)
+            ]
+            free = [one for one in (piece, *around[:_MOST_AROUND]) if id(one) not in taken]
+            if id(piece) in taken or len(free) < 2:
+                continue
+            lines = tuple(line for one in free for line in one.lines)
+            await self._ask(lines)
+            best = self._best(lines)
+            if best is None or best.fit.score < RECOGNISED:
+                continue
+            used = set(map(id, best.used))
+            parts = [one for one in free if not used.isdisjoint(map(id, one.lines))]
+            again = self._best(tuple(line for one in parts for line in one.lines))
+            if len(parts) > 1 and again is not None and again.recognised:
+                taken.update(map(id, parts))
+                yield msgspec.structs.replace(again, joined=True)
+
+    def _unsure(self, piece: _Piece) -> Detection | None:
+        """Return the suggestion for a piece, or its text, or nothing where it says too little."""
+        best = self._best(piece.lines)
+        if best is not None and best.suggested:
+            return self._detection(best, piece.lines)
+        texts = [line.text for line in piece.lines if not is_imprint(words_of(line.text))]
+        words = [word for text in texts for word in words_of(text) if word.isalpha()]
+        if sum(len(word) >= 3 for word in words) < 2:
+            return None
+        spine = spine_of(piece.lines, self._size)
+        return Detection(
+            title=" ".join(texts),
+            confidence=round(_RAW * spine.confidence, 2),
+            box=spine.box,
+            orientation=spine.orientation,
+            raw_text=spine.text,
+            partially_visible=spine.partially_visible,
+        )
+
+    def _best(self, lines: tuple[TextLine, ...]) -> _Found | None:
+        """Return the book that fits lines best, of those that a source offered for them."""
+        offered: dict[int, Candidate] = {}
+        for line in lines:
+            offered.update((id(one), one) for one in self._known.get(id(line), ()))
+        words = spine_words(lines)
+        fits = sorted(
+            (fit(words, candidate) for candidate in offered.values()),
+            key=lambda found: found.rank,
+            reverse=True,
+        )
+        if not fits:
+            return None
+        best = fits[0]
+        tied = any(
+            best.rank[0] - other.rank[0] <= _TIE
+            and _proves(other)
+            and not same_book(best.candidate, other.candidate)
+            for other in fits[1:]
+        )
+        return _Found(fit=best, lines=lines, tied=tied)
+
+    async def _ask_about(self, lines: tuple[TextLine, ...]) -> None:
+        """Ask about all words of a spine, then about its largest lines alone."""
+        await self._ask(lines)
+        if len(lines) < 2:
+            return
+        by_size = sorted(lines, key=lambda line: -line.height)
+        for line in by_size[: self._asking.a_spine - 1]:
+            await self._ask(lines, only=line)
+
+    async def _ask(self, lines: tuple[TextLine, ...], *, only: TextLine | None = None) -> None:
+        """Ask for the words of lines, or of one of them; remember the answer for them all."""
+        asked = (only,) if only is not None else lines
+        words = [
+            (line.height * min(8, len(word)), word)
+            for line in asked
+            if line.confidence >= _LEAST_CONFIDENCE and not is_imprint(words_of(line.text))
+            for word in words_of(line.text)
+            if tells(word)
+        ]
+        if not words or self._left <= 0:
+            return
+        self._left -= 1
+        ordered = [word for _, word in sorted(words, key=lambda pair: -pair[0])]
+        found = await self._candidates.find(
+            list(dict.fromkeys(ordered))[:_MOST_WORDS], most=self._asking.candidates
+        )
+        for line in lines:
+            self._known.setdefault(id(line), []).extend(found)
+
+    def _detection(self, book: _Found, lines: Sequence[TextLine]) -> Detection:
+        spine, candidate = spine_of(lines, self._size), book.fit.candidate
+        return Detection(
+            title=candidate.title,
+            author=", ".join(candidate.authors) or None,
+            isbn=candidate.isbn13 if book.recognised else None,
+            confidence=book.confidence,
+            box=spine.box,
+            orientation=spine.orientation,
+            raw_text=spine.text,
+            partially_visible=spine.partially_visible,
+            work_id=candidate.work_id,
+        )
+
+
+def _proves(found: Fit) -> bool:
+    return (
+        found.score >= RECOGNISED
+        and found.author_evidence >= _LEAST_AUTHOR
+        and found.title >= _LEAST_TITLE
+        and found.precision >= _LEAST_PRECISION
+        and found.numbers_agree
+    )
+
+
+def _is_large(lines: Sequence[TextLine], book: _Found) -> bool:
+    """Tell whether lines left over may be another book's, being as large as a title."""
+    title = max(book.lines[number].height for number in book.fit.title_lines)
+    return any(line.height >= 0.6 * title and not is_imprint(words_of(line.text)) for line in lines)
+
+
+def same_book(one: Candidate, other: Candidate) -> bool:
+    """Tell whether two candidates are one work as far as a spine can show."""
+    titles = {title_key(main_title(candidate)) for candidate in (one, other)}
+    surnames = [{words_of(name)[-1:] for name in book.authors} for book in (one, other)]
+    return len(titles) == 1 and not surnames[0].isdisjoint(surnames[1])

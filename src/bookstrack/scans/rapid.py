@@ -1,0 +1,324 @@
+"""Reading with rapidocr on onnxruntime (optional extra ``ocr``): offline, on the processor alone.
+
+Text is looked for in the picture as it stands and turned by a quarter, coarsely and finely, since
+the detector misses long lines that stand upright; every piece found is read in both directions.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+from PIL import Image
+from rapidfuzz import fuzz
+
+from bookstrack.scans.ocr import TextLine
+from bookstrack.scans.refusals import ReaderMissing
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Pixels = NDArray[np.uint8]
+    Quad = NDArray[np.float64]
+    """Four corners in pixels of the upright picture, clockwise from top left as they lie there."""
+
+LONG_SIDES = (1000, 1800)
+"""Long sides in pixels at which text is looked for: large lettering and small."""
+
+_BOX_THRESHOLD = 0.4
+_SAME = 0.6
+_INSIDE = 0.5
+_WHOLLY_INSIDE = 0.8
+_ALIKE = 65
+_SQUARISH = 1.6
+_LEAST_SIDE = 8.0
+_LEAST_LENGTH = 36.0
+_MOST_BOXES = 400
+_MOST_TWINS = 2
+_SURE = 0.95
+_BETTER = 1.05  # how much: some words read as words on their head too
+_SURE_LETTERS = 5
+_LEAST_CONFIDENCE = 0.5
+_BATCH = 6
+_LEAST_WIDTH = 160
+
+
+class _Place(Struct, kw_only=True):
+    """A place with text as one pass of the detector drew it, and how other passes drew it."""
+
+    quad: Any
+    fine: bool
+    twins: list[Any] = []
+
+
+class _Reading(Struct, frozen=True, kw_only=True):
+    """One way to read a place: turned so many quarters against the clock before reading."""
+
+    text: str
+    confidence: float
+    turns: int
+
+    @property
+    def weight(self) -> float:
+        """Return how much was read how surely."""
+        return self.confidence**3 * sum(map(str.isalnum, self.text))
+
+
+_NOTHING = _Reading(text="", confidence=0.0, turns=0)
+
+
+class RapidReader:
+    """The default engine. Loads its models at the first call; one picture is read at a time.
+
+    A photo costs about 0.9 GB of memory while it is read.
+    """
+
+    def __init__(self, *, threads: int = 2) -> None:
+        self._threads = threads
+        self._lock = threading.Lock()
+        self._engine: Any = None
+
+    @property
+    def name(self) -> str:
+        """Return ``ocr:rapidocr-`` and its version, without patch level."""
+        try:
+            version = importlib.metadata.version("rapidocr")
+        except importlib.metadata.PackageNotFoundError:
+            return "ocr:rapidocr"
+        return "ocr:rapidocr-" + ".".join(version.split(".")[:2])
+
+    def read(self, image: Image.Image) -> Sequence[TextLine]:
+        """Return the text on an upright RGB picture, the surest and longest first.
+
+        Raises:
+            ReaderMissing: rapidocr or onnxruntime is not installed.
+        """
+        with self._lock:
+            if self._engine is None:
+                self._engine = _load(self._threads)
+            return _read(self._engine, image)
+
+
+def is_installed() -> bool:
+    """Tell whether the packages of the extra ``ocr`` are there, without loading them."""
+    return all(map(_has, ("rapidocr", "onnxruntime")))
+
+
+def _has(package: str) -> bool:
+    return importlib.util.find_spec(package) is not None
+
+
+def _load(threads: int) -> Any:
+    try:
+        import rapidocr
+    except ImportError as error:
+        raise ReaderMissing("Reading spines without AI", extra="ocr") from error
+    # The models are named by path, so that nothing is ever looked up in the network.
+    models = Path(rapidocr.__file__).parent / "models"
+    return rapidocr.RapidOCR(
+        params={
+            "Global.log_level": "error",
+            "Global.use_cls": False,
+            "Global.use_preprocess_img": False,
+            "Global.use_vertical_padding": False,
+            "Det.model_path": str(next(models.glob("*det*.onnx"))),
+            "Det.limit_type": "max",
+            "Det.limit_side_len": 2 * max(LONG_SIDES),
+            "Det.box_thresh": _BOX_THRESHOLD,
+            "Rec.model_path": str(next(models.glob("*rec*.onnx"))),
+            "Rec.rec_batch_num": _BATCH,
+            "Rec.rec_img_shape": [3, 48, _LEAST_WIDTH],
+            "EngineConfig.onnxruntime.intra_op_num_threads": threads,
+        }
+    )
+
+
+def _read(engine: Any, image: Image.Image) -> list[TextLine]:
+    import numpy as np
+
+    pixels = np.ascontiguousarray(np.asarray(image)[:, :, ::-1])  # the models want BGR
+    places = _without_twins(list(_find(engine, pixels)))[:_MOST_BOXES]
+    readings = _read_places(engine, pixels, places)
+    lines = [
+        (reading, place)
+        for place, reading in zip(places, readings, strict=True)
+        if reading.confidence >= _LEAST_CONFIDENCE and any(map(str.isalnum, reading.text))
+    ]
+    lines.sort(key=lambda line: -line[0].weight)
+    kept: list[tuple[_Reading, _Place]] = []
+    for line in lines:
+        if not any(_repeats(line, other) for other in kept):
+            kept.append(line)
+    return [_line(reading, place) for reading, place in kept]
+
+
+def _find(engine: Any, pixels: Pixels) -> Iterator[_Place]:
+    """Yield every place where the detector sees text, fine passes first."""
+    import cv2
+    import numpy as np
+
+    height, width = pixels.shape[:2]
+    for side in sorted(LONG_SIDES, reverse=True):
+        share = min(1.0, side / max(height, width))
+        small = cv2.resize(pixels, None, fx=share, fy=share, interpolation=cv2.INTER_AREA)
+        for lying in (False, True):
+            seen = cv2.rotate(small, cv2.ROTATE_90_CLOCKWISE) if lying else small
+            found = engine(seen, use_det=True, use_cls=False, use_rec=False)
+            if found.boxes is None:
+                continue
+            for corners in found.boxes:
+                quad = np.asarray(corners, dtype=np.float64) / share
+                if lying:
+                    quad = np.stack([quad[:, 1], height - 1 - quad[:, 0]], axis=1)
+                yield _Place(quad=_clockwise(quad), fine=side == max(LONG_SIDES))
+
+
+def _clockwise(quad: Quad) -> Quad:
+    """Order four corners clockwise, the one nearest to the picture's own corner first."""
+    import numpy as np
+
+    offsets = quad - quad.mean(axis=0)
+    ordered = quad[np.argsort(np.arctan2(offsets[:, 1], offsets[:, 0]))]
+    return np.roll(ordered, -int(ordered.sum(axis=1).argmin()), axis=0)
+
+
+def _sides(quad: Quad) -> tuple[float, float]:
+    """Return the width and height of a quad as it lies in the picture."""
+    import numpy as np
+
+    lengths = np.linalg.norm(quad - np.roll(quad, -1, axis=0), axis=1)
+    return float(max(lengths[0], lengths[2])), float(max(lengths[1], lengths[3]))
+
+
+def _shared(one: Quad, other: Quad) -> float:
+    """Return the area that two quads share, in square pixels."""
+    import cv2
+    import numpy as np
+
+    if (one.max(axis=0) < other.min(axis=0)).any() or (other.max(axis=0) < one.min(axis=0)).any():
+        return 0.0
+    area, _ = cv2.intersectConvexConvex(one.astype(np.float32), other.astype(np.float32))
+    return float(area)
+
+
+def _area(quad: Quad) -> float:
+    width, height = _sides(quad)
+    return max(1.0, width * height)
+
+
+def _covered(one: Quad, other: Quad) -> float:
+    """Return how much of the smaller of two quads lies in the other."""
+    return _shared(one, other) / min(_area(one), _area(other))
+
+
+def _repeats(line: tuple[_Reading, _Place], better: tuple[_Reading, _Place]) -> bool:
+    """Tell whether a line is a part, or a worse reading, of another."""
+    covered = _covered(line[1].quad, better[1].quad)
+    alike = fuzz.partial_ratio(line[0].text.lower(), better[0].text.lower())
+    return covered >= _INSIDE and (covered >= _WHOLLY_INSIDE or alike >= _ALIKE)
+
+
+def _without_twins(found: list[_Place]) -> list[_Place]:
+    """Keep one of several quads around the same piece of text, the longest of the fine ones."""
+    kept: list[_Place] = []
+    for place in sorted(found, key=lambda place: (-place.fine, -max(_sides(place.quad)))):
+        sides, area = _sides(place.quad), _area(place.quad)
+        if min(sides) < _LEAST_SIDE or max(sides) < _LEAST_LENGTH:
+            continue
+        for other in kept:
+            shared = _shared(place.quad, other.quad)
+            if shared > _SAME * (area + _area(other.quad) - shared):
+                other.twins.append(place.quad)
+                break
+        else:
+            kept.append(place)
+    return kept
+
+
+def _read_places(engine: Any, pixels: Pixels, places: list[_Place]) -> list[_Reading]:
+    """Read every place in one direction, and the other ways round where that was not sure.
+
+    What is still not sure then is read once more as another pass of the detector drew it.
+    """
+    best = [_NOTHING] * len(places)
+    crops = [_cut_out(pixels, place.quad) for place in places]
+    for attempt in range(4):
+        asked = {
+            number: (crop, ways[attempt])
+            for number, crop in enumerate(crops)
+            if attempt < len(ways := _ways(crop)) and not _is_sure(best[number])
+        }
+        _read_crops(engine, asked, best)
+    for attempt in range(_MOST_TWINS):
+        asked = {
+            number: (_cut_out(pixels, place.twins[attempt]), best[number].turns)
+            for number, place in enumerate(places)
+            if attempt < len(place.twins) and best[number].weight and not _is_sure(best[number])
+        }
+        _read_crops(engine, asked, best)
+    return best
+
+
+def _read_crops(engine: Any, asked: dict[int, tuple[Pixels, int]], best: list[_Reading]) -> None:
+    """Read numbered crops, each after some quarter turns; better readings replace the best."""
+    if not asked:
+        return
+    found = engine.recognize_txt([_turned(crop, turns) for crop, turns in asked.values()])
+    for number, text, confidence in zip(asked, found.txts, found.scores, strict=True):
+        turns = asked[number][1]
+        reading = _Reading(text=str(text).strip(), confidence=float(confidence), turns=turns)
+        if reading.weight > _BETTER * best[number].weight:
+            best[number] = reading
+
+
+def _cut_out(pixels: Pixels, quad: Quad) -> Pixels:
+    """Return the rectangle that a quad is, turned upright by less than an eighth."""
+    import cv2
+    import numpy as np
+
+    width, height = (max(4, round(side)) for side in _sides(quad))
+    target = np.array([[0, 0], [width, 0], [width, height], [0, height]], dtype=np.float32)
+    bend = cv2.getPerspectiveTransform(quad.astype(np.float32), target)
+    return np.asarray(
+        cv2.warpPerspective(
+            pixels, bend, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
+        ),
+        dtype=np.uint8,
+    )
+
+
+def _ways(crop: Pixels) -> tuple[int, ...]:
+    """Return the quarter turns against the clock after which a crop may be legible."""
+    height, width = crop.shape[:2]
+    if max(height, width) < _SQUARISH * min(height, width):
+        return 0, 1, 3, 2
+    return (0, 2) if width > height else (1, 3)
+
+
+def _turned(crop: Pixels, turns: int) -> Pixels:
+    import numpy as np
+
+    return np.ascontiguousarray(np.rot90(crop, turns))
+
+
+def _is_sure(reading: _Reading) -> bool:
+    letters = sum(map(str.isalnum, reading.text))
+    return reading.confidence >= _SURE and letters >= _SURE_LETTERS
+
+
+def _line(reading: _Reading, place: _Place) -> TextLine:
+    """Number the corners of a place from where its text begins."""
+    quad = [(float(x), float(y)) for x, y in place.quad]
+    start = reading.turns % 4
+    ordered = quad[start:] + quad[:start]
+    return TextLine(
+        text=reading.text,
+        confidence=min(1.0, reading.confidence),
+        corners=(ordered[0], ordered[1], ordered[2], ordered[3]),
+    )

@@ -1,0 +1,160 @@
+"""How well a book explains the words of a spine. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+
+from msgspec import Struct
+
+from bookstrack.scans.candidates import Candidate
+from bookstrack.scans.laying import Field, SpineWord, Wanted, is_number, lay, wanted_words
+from bookstrack.scans.words import FUNCTION_WORDS, words_of
+
+_BRACKETS = re.compile(r"\s*[(\[][^()\[\]]*[)\]]\s*")
+_SUBTITLE = re.compile(r"\s*(?::|;| - | – | — |/)\s*")
+_LARGE = 0.6  # of the title's letters: what is smaller is small print
+
+
+class Fit(Struct, frozen=True, kw_only=True):
+    """How a candidate fits a spine; shares are 0 to 1.
+
+    ``title``: of the title's weight that is on the spine. ``author``: of the surname found, 0
+    where none is. ``precision``: of the letters on the title's lines, and on other lines as large,
+    that the book explains. ``numbers_agree``: no number of the title is missing, and none stands
+    beside it that the book does not explain. ``used``: the lines it explains words of.
+    """
+
+    candidate: Candidate
+    title: float
+    author: float
+    given: float
+    precision: float
+    confidence: float
+    letters: int
+    numbers_agree: bool
+    used: frozenset[int]
+    title_lines: frozenset[int]
+
+    @property
+    def score(self) -> float:
+        """Return the weighted fit: 0.7 of the title, 0.3 of the author."""
+        return 0.7 * self.title + 0.3 * self.author_evidence
+
+    @property
+    def author_evidence(self) -> float:
+        """Return how surely the author is on the spine: a cut surname counts with given names."""
+        return max(self.author, 0.85) if self.author and self.given >= 0.8 else self.author
+
+    @property
+    def rank(self) -> tuple[float, float, float]:
+        """Return what orders fits: how well, how completely, and how much they explain."""
+        return (round(self.score * (0.5 + 0.5 * self.precision), 3), self.given, self.letters)
+
+
+def fit(words: Sequence[SpineWord], candidate: Candidate) -> Fit:
+    """Lay a candidate on a spine and say how well it fits."""
+    fits = [_fit(words, candidate, title, sub) for title, sub in _titles(candidate)]
+    return max(fits, key=lambda found: found.rank)
+
+
+def main_title(candidate: Candidate) -> str:
+    """Return a candidate's title without subtitle and series."""
+    return _titles(candidate)[0][0]
+
+
+class _Evidence:
+    """What of a book's words was found, and where on the spine."""
+
+    def __init__(self, wanted: list[Wanted], words: Sequence[SpineWord]) -> None:
+        self.wanted = wanted
+        self.likeness: dict[int, float] = {}
+        self.seen: set[int] = set()
+        self.title_lines: set[int] = set()
+        common: set[int] = set()
+        for laid in lay(wanted, words):
+            self.seen.update(laid.seen)
+            self.likeness.update(dict.fromkeys(laid.wanted, laid.alike))
+            titled = [wanted[n].text for n in laid.wanted if wanted[n].field is Field.TITLE]
+            lines = {words[n].line for n in laid.seen} if titled else set[int]()
+            (common if FUNCTION_WORDS.issuperset(titled) else self.title_lines).update(lines)
+        self.title_lines = self.title_lines or common
+
+    def numbers(self, field: Field) -> list[int]:
+        """Return the places of a field's words."""
+        return [n for n, word in enumerate(self.wanted) if word.field is field]
+
+    def found(self, field: Field) -> list[float]:
+        """Return how surely each word of a field was found."""
+        return [self.likeness.get(n, 0.0) for n in self.numbers(field)]
+
+    def title_share(self) -> float:
+        """Return how much of the title's weight was found."""
+        numbers = self.numbers(Field.TITLE)
+        whole = sum(self.wanted[n].weight for n in numbers)
+        got = sum(self.wanted[n].weight * self.likeness.get(n, 0.0) for n in numbers)
+        return got / whole if whole else 0.0
+
+    def numbers_agree(self, words: Sequence[SpineWord]) -> bool:
+        """Tell whether no number of the title is missing, and none is beside it."""
+        missing = any(
+            n not in self.likeness and is_number(self.wanted[n].text)
+            for n in self.numbers(Field.TITLE)
+        )
+        return not missing and not any(
+            word.line in self.title_lines and number not in self.seen and is_number(word.text)
+            for number, word in enumerate(words)
+        )
+
+
+def _fit(words: Sequence[SpineWord], candidate: Candidate, title: str, subtitle: str) -> Fit:
+    evidence = _Evidence(wanted_words(title, subtitle, candidate.authors), words)
+    seen, given = evidence.seen, evidence.found(Field.GIVEN)
+    return Fit(
+        candidate=candidate,
+        title=evidence.title_share(),
+        author=max(evidence.found(Field.SURNAME), default=0.0),
+        given=sum(given) / len(given) if given else 0.0,
+        precision=_precision(words, seen, evidence.title_lines),
+        confidence=_mean_confidence(words, seen),
+        letters=sum(len(words[n].text) for n in seen),
+        numbers_agree=evidence.numbers_agree(words),
+        used=frozenset(words[n].line for n in seen),
+        title_lines=frozenset(evidence.title_lines),
+    )
+
+
+@lru_cache(maxsize=4_096)
+def _titles(candidate: Candidate) -> tuple[tuple[str, str], ...]:
+    """Return the title with its subtitle, in the ways it may stand on a spine."""
+    bare = _BRACKETS.sub(" ", candidate.title).strip() or candidate.title
+    more = " ".join((*_BRACKETS.findall(candidate.title), candidate.subtitle or ""))
+    head, *tail = _SUBTITLE.split(bare, maxsplit=1)
+    ways = [(head, " ".join((*tail, more)))] if words_of(head) else []
+    if tail and words_of(tail[0]):
+        ways.append((bare, more))
+    return tuple(ways) or ((bare, more),)
+
+
+def _precision(words: Sequence[SpineWord], seen: set[int], title_lines: set[int]) -> float:
+    """Return the share of letters that the book explains, on lines that can hold a title."""
+    heights = [word.height for word in words if word.line in title_lines]
+    least = _LARGE * max(heights, default=0.0)
+    explained = total = 0
+    for number, word in enumerate(words):
+        if number in seen:
+            explained += len(word.text)
+        elif _says_nothing(word) or (word.line not in title_lines and word.height < least):
+            continue
+        total += len(word.text)
+    return explained / total if total else 0.0
+
+
+def _says_nothing(word: SpineWord) -> bool:
+    return word.imprint or len(word.text) < 3 or word.text.isdigit()
+
+
+def _mean_confidence(words: Sequence[SpineWord], seen: set[int]) -> float:
+    letters = sum(len(words[s].text) for s in seen)
+    return sum(words[s].confidence * len(words[s].text) for s in seen) / letters if letters else 0.0
