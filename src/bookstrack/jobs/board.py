@@ -90,7 +90,6 @@ class JobBoard:
         self._pipelines = pipelines
         self._engine = engine
         self._feeds = feeds
-        self._bus = bus
         self._blobs = blobs
         self._clock = clock
         self._settings = settings
@@ -134,7 +133,6 @@ class JobBoard:
         job = created.job
         if made:
             self._background.start(self._engine.start(job.id, job.pipeline), f"job-start {job.id}")
-            await self._bus.publish(f"new {job.id} {job.pipeline.value}")
         return Started(job=job, token=self._gate.token(job), replayed=created.replayed)
 
     async def job(self, job_id: str) -> Job:

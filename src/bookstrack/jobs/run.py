@@ -148,6 +148,7 @@ class Run:
             await asyncio.wait({task, patience})
         if task.cancelled():
             self._halt.check()
+            raise RuntimeError("a pipeline canceled itself")
         return task.result()
 
     async def _cut_off(self, task: asyncio.Task[Outcome]) -> None:

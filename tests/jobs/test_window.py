@@ -1,0 +1,130 @@
+"""A few items at a time."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from bookstrack.errors import JobCanceled
+from bookstrack.jobs.halt import Halt
+from bookstrack.jobs.pipeline import Interrupted
+from bookstrack.jobs.window import each
+from bookstrack.model.job import CancelMode
+
+
+class Works:
+    """Items that end when told to."""
+
+    def __init__(self):
+        self.begun, self.cut = [], []
+        self.ends = {}
+
+    async def __call__(self, item):
+        self.begun.append(item)
+        try:
+            await self.ends.setdefault(item, asyncio.get_running_loop().create_future())
+        except asyncio.CancelledError:
+            self.cut.append(item)
+            raise
+
+    async def end(self, item, problem=None):
+        future = self.ends[item]
+        future.set_exception(problem) if problem else future.set_result(None)
+        await turns()
+
+
+async def turns():
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
+@pytest.fixture
+def works():
+    return Works()
+
+
+@pytest.fixture
+def halt():
+    return Halt()
+
+
+async def begin(works, halt, count=6, at_once=3):
+    task = asyncio.create_task(each(range(count), works, at_once=at_once, halt=halt))
+    await turns()
+    return task
+
+
+async def test_the_next_begins_when_any_has_ended(works, halt):
+    task = await begin(works, halt)
+    assert works.begun == [0, 1, 2]
+    await works.end(1)
+    assert works.begun == [0, 1, 2, 3]
+    await works.end(3)
+    assert works.begun == [0, 1, 2, 3, 4]
+    for item in (0, 2, 4, 5):
+        await works.end(item)
+    await task
+
+
+async def test_more_room_than_items_is_no_matter(works, halt):
+    task = await begin(works, halt, count=1, at_once=50)
+    await works.end(0)
+    await task
+    await each([], works, at_once=3, halt=halt)
+
+
+async def test_the_first_failure_cuts_off_the_others(works, halt):
+    task = await begin(works, halt)
+    await works.end(1, ValueError("first"))
+    with pytest.raises(ValueError, match="first"):
+        await task
+    assert works.cut == [0, 2]
+    assert works.begun == [0, 1, 2]
+
+
+async def test_a_cancel_cuts_off_at_once(works, halt):
+    task = await begin(works, halt)
+    halt.ask_cancel(CancelMode.SOFT)
+    with pytest.raises(JobCanceled):
+        await task
+    assert works.cut == [0, 1, 2]
+    assert works.begun == [0, 1, 2]
+
+
+async def test_a_loss_cuts_off_at_once(works, halt):
+    task = await begin(works, halt)
+    halt.lose()
+    with pytest.raises(Interrupted):
+        await task
+    assert works.cut == [0, 1, 2]
+
+
+async def test_a_shutdown_lets_current_items_end(works, halt):
+    task = await begin(works, halt)
+    halt.interrupt()
+    for item in (0, 1, 2):
+        await works.end(item)
+    with pytest.raises(Interrupted):
+        await task
+    assert not works.cut
+    assert works.begun == [0, 1, 2]
+
+
+async def test_who_is_cut_off_itself_cuts_off_its_items(works, halt):
+    task = await begin(works, halt)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert works.cut == [0, 1, 2]
+
+
+def test_patience_depends_on_the_reason():
+    halt = Halt()
+    halt.check()
+    halt.interrupt()
+    assert halt.patience_s == 10
+    halt.ask_cancel(CancelMode.HARD)
+    assert halt.patience_s == 1.5
+    halt.lose()
+    assert halt.patience_s == 0
