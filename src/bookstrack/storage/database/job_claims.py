@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import Any
 
-from sqlalchemy import and_, exists, or_, select, update
+from sqlalchemy import and_, exists, or_, select, text, update
 from sqlalchemy.engine import Connection, RowMapping
 
 from bookstrack.model.job import Job, JobStatus, PipelineName
@@ -19,6 +19,11 @@ from bookstrack.storage.database.executors import (
 from bookstrack.storage.database.job_rows import JOB_COLUMNS, Claimed, Orphan, job_of
 from bookstrack.storage.database.job_tables import executors, jobs
 from bookstrack.storage.database.sql import chunks
+
+_LOCK_HELD = text(
+    "SELECT id FROM jobs WHERE owner = :owner AND finished_at IS NULL"
+    ' ORDER BY id COLLATE "C" FOR UPDATE'
+)
 
 IsGone = Callable[[Executor], bool]
 
@@ -116,6 +121,7 @@ def renew_leases(
 ) -> None:
     """Note that the owner lives and go on holding its jobs, or only those it is ``running``."""
     beat(connection, owner, now=now)
+    _lock_held(connection, owner)
     mine = update(jobs).where(_job.owner == owner, _unfinished).values(lease_until=now + lease_s)
     if running is None:
         connection.execute(mine)
@@ -124,8 +130,15 @@ def renew_leases(
         connection.execute(mine.where(_job.id.in_(ids)))
 
 
+def _lock_held(connection: Connection, owner: str) -> None:
+    """Lock what the owner holds in the order in which others lock several jobs, too."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(_LOCK_HELD, {"owner": owner})
+
+
 def release_jobs(connection: Connection, owner: str, job_id: str | None) -> None:
     """Give one job, or all of them, back to whoever wants to go on with it."""
+    _lock_held(connection, owner)
     statement = update(jobs).where(_job.owner == owner, _unfinished)
     if job_id is not None:
         statement = statement.where(_job.id == job_id)

@@ -35,6 +35,8 @@ def finish(connection: Connection, ending: Ending) -> Event | None:
     Raises:
         LeaseLost: it was to be ended by an owner that does not hold it any more.
     """
+    if not ending.event.terminal:
+        raise ValueError(f"{ending.event.status} does not end a job")
     statement = select(_job.owner, _job.finished_at, _job.last_event)
     row = connection.execute(
         statement.where(_job.id == ending.job_id).with_for_update()

@@ -19,6 +19,7 @@ from bookstrack.storage.database.engine import Database
 from bookstrack.storage.database.executors import Executor, is_gone, register
 from bookstrack.storage.database.job_creation import create_job
 from bookstrack.storage.database.job_ends import Ending, finish
+from bookstrack.storage.database.job_groups import GroupedWrites
 from bookstrack.storage.database.job_rows import (
     JOB_BY_ID,
     Claimed,
@@ -46,6 +47,7 @@ class JobStore:
     def __init__(self, database: Database, *, is_gone: job_claims.IsGone = is_gone) -> None:
         self._database = database
         self._is_gone = is_gone
+        self._writes = GroupedWrites(database)
 
     # --- starting and reading ---------------------------------------------------------------
 
@@ -209,8 +211,7 @@ class JobStore:
             snapshot=snapshot,
             updates_since_write=updates_since_write,
         )
-        work = partial(job_writes.write, writing=writing)
-        return await self._database.run("job_write", work, writes=True)
+        return await self._writes.write(writing)
 
     async def finish(
         self,

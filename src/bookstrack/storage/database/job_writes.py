@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from functools import cache
 
 from msgspec import Struct, structs
-from sqlalchemy import bindparam, update
+from sqlalchemy import bindparam, or_, update
 from sqlalchemy.engine import Connection
 from sqlalchemy.sql.dml import ReturningUpdate
 
@@ -23,14 +23,14 @@ from bookstrack.storage.database.job_tables import job_checkpoints, job_events, 
 from bookstrack.storage.database.sql import Row, add
 
 _job = jobs.c
-_OPEN = (ItemState.PENDING.value, ItemState.RUNNING.value)
+_state = job_items.c.state
 _insert_event = job_events.insert()
 _finish_item = (
     update(job_items)
     .where(
         job_items.c.job_id == bindparam("of_job"),
         job_items.c.idx == bindparam("at"),
-        job_items.c.state.in_(_OPEN),
+        or_(_state == ItemState.PENDING.value, _state == ItemState.RUNNING.value),
     )
     .values(state=bindparam("to"), result_json=bindparam("result"), updated_at=bindparam("now"))
 )
@@ -48,26 +48,51 @@ class Writing(Struct, frozen=True, kw_only=True):
     updates_since_write: int = 0
 
 
-def write(connection: Connection, writing: Writing) -> int | None:
-    """Write all of it or nothing; return the event's number.
+def write(connection: Connection, writing: Writing) -> None:
+    """Write all of it or nothing.
 
     Raises:
         LeaseLost: somebody else holds the job, or it has ended.
     """
+    (outcome,) = write_all(connection, [writing])
+    if isinstance(outcome, LeaseLost):
+        raise outcome
+
+
+def write_all(connection: Connection, writings: Sequence[Writing]) -> list[int | LeaseLost | None]:
+    """Write what several holders bring: each all of it or nothing.
+
+    Return in the same order the numbers of the events, or LeaseLost for who holds nothing. Rows
+    of jobs are locked in the order of their ids, as everywhere.
+    """
+    outcomes: list[int | LeaseLost | None] = [None] * len(writings)
+    items: list[Row] = []
+    events: list[Row] = []
+    for place in sorted(range(len(writings)), key=lambda place: writings[place].job_id):
+        writing = writings[place]
+        seq = connection.execute(_fenced_for(writing), _values(writing)).scalar_one_or_none()
+        if seq is None:
+            outcomes[place] = lost(writing.job_id)
+            continue
+        items += [_result_row(writing, item) for item in writing.items]
+        if writing.event is not None:
+            outcomes[place] = seq
+            numbered = structs.replace(writing.event, seq=seq)
+            events.append(event_row(writing.job_id, numbered, writing.now))
+    if items:
+        connection.execute(_finish_item, items)
+    if events:
+        connection.execute(_insert_event, events)
+    return outcomes
+
+
+def _fenced_for(writing: Writing) -> ReturningUpdate[int]:
     event = writing.event
-    statement = _fenced(
-        items=bool(writing.items), event=event is not None, snapshot=writing.snapshot
-    )
-    seq = connection.execute(statement, _values(writing)).scalar_one_or_none()
-    if seq is None:
-        raise lost(writing.job_id)
-    if writing.items:
-        connection.execute(_finish_item, [_result_row(writing, item) for item in writing.items])
-    if event is None:
-        return None
-    numbered = structs.replace(event, seq=seq)
-    connection.execute(_insert_event, event_row(writing.job_id, numbered, writing.now))
-    return seq
+    if event is None and writing.snapshot:
+        raise ValueError("a snapshot repeats what an event says, and there is none")
+    if event is not None and event.terminal:
+        raise ValueError(f"{event.status} ends a job")
+    return _fenced(items=bool(writing.items), event=event is not None, snapshot=writing.snapshot)
 
 
 @cache
@@ -133,9 +158,7 @@ def _values(writing: Writing) -> Row:
         "now": writing.now,
         "updates": writing.updates_since_write,
     }
-    if writing.snapshot:
-        if writing.event is None:
-            raise ValueError("a snapshot repeats what an event says, and there is none")
+    if writing.snapshot and writing.event is not None:
         values |= {f"new_{name}": value for name, value in snapshot_of(writing.event).items()}
     return values
 
