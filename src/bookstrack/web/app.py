@@ -10,44 +10,86 @@ from litestar.types import ASGIApp
 
 from bookstrack.assembly import Assembly
 from bookstrack.catalogue.search import Catalogue
+from bookstrack.web.asyncapi import asyncapi_document
 from bookstrack.web.contract import RouteMap, route_map
-from bookstrack.web.envelope import Envelope
+from bookstrack.web.cors import Cors
+from bookstrack.web.envelope import Envelope, encode
+from bookstrack.web.event_stream import StreamParts
 from bookstrack.web.exchange import exchange_of
 from bookstrack.web.failures import ours, render
 from bookstrack.web.fast import FastIsbn
 from bookstrack.web.front import Front, FrontParts
+from bookstrack.web.job_access import JobDesk
+from bookstrack.web.job_starts import JobStarts
+from bookstrack.web.open_streams import OpenStreams
 from bookstrack.web.openapi import CONFIG, openapi_document
 from bookstrack.web.reply import Reply
 from bookstrack.web.routes import (
+    batch,
     books,
     covers,
     enrichment,
     external,
+    flags,
+    job_cancels,
+    job_results,
+    job_tests,
+    jobs,
     legacy,
     metrics,
     search,
+    socket_http,
+    streams,
     system,
 )
 from bookstrack.web.routes.search import Views
-from bookstrack.web.routes.system import Documents, documents
+from bookstrack.web.routes.system import ChannelsDocument, Documents, documents
+from bookstrack.web.socket import Sockets
+from bookstrack.web.sse import Frames
 
 
 class Application:
     """The framework application with its route map, behind the front."""
 
-    def __init__(self, parts: Assembly) -> None:
+    def __init__(self, parts: Assembly, board: Any = None) -> None:
         self.parts = parts
         self.envelope = Envelope(meta_alias=parts.settings.api.meta_alias)
         self._views = Views(sniff=parts.settings.api.client_sniff)
         self._documents: Documents | None = None
+        self.board: Any = board or parts.board
+        self.streams = OpenStreams(parts.settings.streams.most_per_identity)
+        self._desk = JobDesk(self.board, parts.settings)
+        self._starts = JobStarts(parts.settings, parts.clock, parts.flags)
+        self._stream_parts = StreamParts(
+            board=self.board,
+            clock=parts.clock,
+            settings=parts.settings.streams,
+            metrics=parts.metrics,
+            open=self.streams,
+            frames=Frames(),
+        )
+        self._channels: ChannelsDocument | None = None
+        self.sockets = Sockets(
+            self.board,
+            parts.settings,
+            parts.clock,
+            parts.metrics,
+            streams=self.streams,
+            cors=Cors(
+                parts.settings.api, development=parts.settings.server.environment == "development"
+            ),
+        )
         self.litestar = self._framework()
         self.routes: RouteMap = route_map(self.litestar)
 
     def _framework(self) -> Litestar:
         settings = self.parts.settings
-        modules: list[Any] = [search, books, enrichment, legacy, covers, metrics, system]
+        modules: list[Any] = [search, books, enrichment, legacy, covers, metrics, flags, system]
+        modules += [batch, jobs, job_results, job_cancels, streams, socket_http]
         if settings.api.external_routes:
             modules.append(external)
+        if settings.api.test_endpoints:
+            modules.append(job_tests)
         return Litestar(
             route_handlers=[handler for module in modules for handler in module.HANDLERS],
             dependencies={
@@ -58,6 +100,11 @@ class Application:
                 "routes": Provide(self._routes, sync_to_thread=False),
                 "documents": Provide(self.documents, sync_to_thread=False),
                 "reply": Provide(self._reply, sync_to_thread=False),
+                "starts": Provide(self._get_starts, sync_to_thread=False),
+                "desk": Provide(self._get_desk, sync_to_thread=False),
+                "stream_parts": Provide(self._get_stream_parts, sync_to_thread=False),
+                "sockets": Provide(self._get_sockets, sync_to_thread=False),
+                "channels_document": Provide(self.channels_document, sync_to_thread=False),
             },
             exception_handlers={Exception: self._failed},
             openapi_config=CONFIG,
@@ -81,6 +128,24 @@ class Application:
     def _routes(self) -> RouteMap:
         return self.routes
 
+    def _get_starts(self) -> JobStarts:
+        return self._starts
+
+    def _get_desk(self) -> JobDesk:
+        return self._desk
+
+    def _get_sockets(self) -> Sockets:
+        return self.sockets
+
+    def channels_document(self) -> ChannelsDocument:
+        """Return the AsyncAPI document, made when it is first asked for."""
+        if self._channels is None:
+            self._channels = ChannelsDocument(encode(asyncapi_document()))
+        return self._channels
+
+    def _get_stream_parts(self) -> StreamParts:
+        return self._stream_parts
+
     def documents(self) -> Documents:
         """Return the OpenAPI document, made when it is first asked for."""
         if self._documents is None:
@@ -103,9 +168,9 @@ class Application:
         )
 
 
-def build(parts: Assembly) -> Front:
-    """Return the application that the server runs."""
-    application = Application(parts)
+def build(parts: Assembly, board: Any = None) -> Front:
+    """Return the application that the server runs; ``board`` stands in for the jobs of tests."""
+    application = Application(parts, board)
     fast = FastIsbn(
         parts.catalogue.tiers,
         application.envelope,
@@ -126,5 +191,7 @@ def build(parts: Assembly) -> Front:
             tokens=parts.tokens,
             new_id=parts.new_id,
             draining=lambda: parts.running.draining,
+            streams=application.streams,
+            sockets=application.sockets,
         )
     )

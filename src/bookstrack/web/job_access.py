@@ -8,6 +8,7 @@ from typing import Protocol
 from urllib.parse import parse_qsl
 
 from bookstrack.errors import InvalidRequest, NotFound, Unauthorized
+from bookstrack.jobs.board import JobBoard
 from bookstrack.model.job import Job, PipelineName
 from bookstrack.settings import Settings
 from bookstrack.web.exchange import Exchange
@@ -169,6 +170,14 @@ class JobAccess:
         if self._sse_auth == "required":
             return pipeline is not PipelineName.CSV_IMPORT
         return self._sse_auth == "required-all"
+
+
+class JobDesk(JobAccess):
+    """What the routes of jobs want: all jobs, and whom to let near them."""
+
+    def __init__(self, board: JobBoard, settings: Settings) -> None:
+        super().__init__(board, settings)
+        self.board = board
 
 
 def _bearer(exchange: Exchange) -> str:

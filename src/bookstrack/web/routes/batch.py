@@ -12,6 +12,7 @@ from bookstrack.jobs.board import JobBoard, StartRequest
 from bookstrack.model.job import PipelineName
 from bookstrack.web.batch_orders import MOST_BARCODES, MOST_BOOKS, Forms, Order, read_order
 from bookstrack.web.contract import Shape
+from bookstrack.web.job_access import JobDesk
 from bookstrack.web.job_starts import JobStarts
 from bookstrack.web.job_views import JobStart, StartTop
 from bookstrack.web.json_bodies import json_object
@@ -84,13 +85,13 @@ class StartBody(Struct, frozen=True, kw_only=True):
 async def start_batch(
     request: Request[Any, Any, Any],
     reply: NamedDependency[Reply],
-    board: NamedDependency[JobBoard],
+    desk: NamedDependency[JobDesk],
     starts: NamedDependency[JobStarts],
 ) -> Response[Any]:
     """Enrich many books; the same request again gives the same job."""
     facts = reply.exchange.facts
     forms = _FORMS[facts.template if facts is not None else _CANONICAL]
-    return await _start(await request.body(), forms, reply, board, starts)
+    return await _start(await request.body(), forms, reply, desk.board, starts)
 
 
 @write(
@@ -108,11 +109,11 @@ async def start_batch(
 async def start_by_work_ids(
     request: Request[Any, Any, Any],
     reply: NamedDependency[Reply],
-    board: NamedDependency[JobBoard],
+    desk: NamedDependency[JobDesk],
     starts: NamedDependency[JobStarts],
 ) -> Response[Any]:
     """Enrich works by their titles."""
-    return await _start(await request.body(), _FORM_OF_START, reply, board, starts)
+    return await _start(await request.body(), _FORM_OF_START, reply, desk.board, starts)
 
 
 async def _start(

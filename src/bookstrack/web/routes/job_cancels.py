@@ -12,12 +12,11 @@ from msgspec import Raw, Struct, field
 
 from bookstrack.assembly import Assembly
 from bookstrack.errors import MissingParameter
-from bookstrack.jobs.board import JobBoard
 from bookstrack.jobs.canceling import Partial
 from bookstrack.model.job import CancelMode, JobStatus
 from bookstrack.model.naming import camel_name
 from bookstrack.web.contract import Shape
-from bookstrack.web.job_access import JobAccess
+from bookstrack.web.job_access import JobDesk
 from bookstrack.web.json_bodies import json_object, required_text, text_of
 from bookstrack.web.reply import Reply
 from bookstrack.web.routes.jobs import JobId, Token
@@ -104,14 +103,13 @@ class CancelBody(Struct, frozen=True, kw_only=True):
 )
 async def delete_job(
     reply: NamedDependency[Reply],
-    board: NamedDependency[JobBoard],
-    access: NamedDependency[JobAccess],
+    desk: NamedDependency[JobDesk],
     job_id: JobId,
     keep_results: KeepResults = False,
     token: Token = None,
 ) -> Response[Any]:
     """Stop a job and delete what it has left; what was finished travels in the answer."""
-    return await _delete(reply, board, access, job_id, keep_results=keep_results)
+    return await _delete(reply, desk, job_id, keep_results=keep_results)
 
 
 @write(
@@ -124,21 +122,18 @@ async def delete_job(
 )
 async def post_cancel(
     reply: NamedDependency[Reply],
-    board: NamedDependency[JobBoard],
-    access: NamedDependency[JobAccess],
+    desk: NamedDependency[JobDesk],
     job_id: JobId,
     keep_results: KeepResults = False,
     token: Token = None,
 ) -> Response[Any]:
     """Stop a job, for clients that cannot send ``DELETE``."""
-    return await _delete(reply, board, access, job_id, keep_results=keep_results)
+    return await _delete(reply, desk, job_id, keep_results=keep_results)
 
 
-async def _delete(
-    reply: Reply, board: JobBoard, access: JobAccess, job_id: str, *, keep_results: bool
-) -> Response[Any]:
-    await access.owned(job_id, reply.exchange, admin=True)
-    ended = await board.cancel(job_id, CancelMode.HARD, keep_results=keep_results)
+async def _delete(reply: Reply, desk: JobDesk, job_id: str, *, keep_results: bool) -> Response[Any]:
+    await desk.owned(job_id, reply.exchange, admin=True)
+    ended = await desk.board.cancel(job_id, CancelMode.HARD, keep_results=keep_results)
     removed = ended.cleanup
     payload = Cancellation(
         job_id=job_id,
@@ -184,13 +179,12 @@ async def cancel_enrichment(
     request: Request[Any, Any, Any],
     reply: NamedDependency[Reply],
     parts: NamedDependency[Assembly],
-    board: NamedDependency[JobBoard],
-    access: NamedDependency[JobAccess],
+    desk: NamedDependency[JobDesk],
 ) -> Response[Any]:
     """Stop a job; what it has finished stays readable."""
     body = json_object(await request.body())
     job_id = required_text(body, "jobId")
-    await _stop(reply, parts, board, access, job_id, text_of(body, "token"))
+    await _stop(reply, parts, desk, job_id, text_of(body, "token"))
     payload = Stopped(job_id=job_id, status=_CANCELED, message=_TEXTS[JobStatus.CANCELED])
     return reply.data(payload, mirrored=True)
 
@@ -211,15 +205,14 @@ async def cancel_scan(
     request: Request[Any, Any, Any],
     reply: NamedDependency[Reply],
     parts: NamedDependency[Assembly],
-    board: NamedDependency[JobBoard],
-    access: NamedDependency[JobAccess],
+    desk: NamedDependency[JobDesk],
 ) -> Response[Any]:
     """Stop a scan; what it has found stays readable."""
     body = json_object(await request.body())
     job_id = text_of(body, "jobId")
     if job_id is None:
         raise MissingParameter("jobId is required", details={"parameter": "jobId"})
-    await _stop(reply, parts, board, access, job_id, text_of(body, "token"))
+    await _stop(reply, parts, desk, job_id, text_of(body, "token"))
     top = Stopped(job_id=job_id, status="canceling", message=_TEXTS[JobStatus.CANCELED])
     data = ScanStopped(**msgspec.structs.asdict(top), success=True)
     return reply.data(data, top=top)
@@ -238,13 +231,12 @@ async def cancel_scan(
 async def cancel_import(
     reply: NamedDependency[Reply],
     parts: NamedDependency[Assembly],
-    board: NamedDependency[JobBoard],
-    access: NamedDependency[JobAccess],
+    desk: NamedDependency[JobDesk],
     job_id: JobId,
     token: Token = None,
 ) -> Response[Any]:
     """Stop an import; what it has brought in stays readable."""
-    await _stop(reply, parts, board, access, job_id, None)
+    await _stop(reply, parts, desk, job_id, None)
     payload = Stopped(job_id=job_id, status=_CANCELED, message=_TEXTS[JobStatus.CANCELED])
     return reply.data(payload, mirrored=True)
 
@@ -252,14 +244,13 @@ async def cancel_import(
 async def _stop(
     reply: Reply,
     parts: Assembly,
-    board: JobBoard,
-    access: JobAccess,
+    desk: JobDesk,
     job_id: str,
     body_token: str | None,
 ) -> None:
     required = not parts.settings.api.legacy_unauth_cancel
-    await access.stoppable(job_id, reply.exchange, body_token, required=required)
-    await board.cancel(job_id, CancelMode.SOFT, keep_results=True)
+    await desk.stoppable(job_id, reply.exchange, body_token, required=required)
+    await desk.board.cancel(job_id, CancelMode.SOFT, keep_results=True)
 
 
 HANDLERS = (delete_job, post_cancel, cancel_enrichment, cancel_scan, cancel_import)

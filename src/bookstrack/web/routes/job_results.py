@@ -14,7 +14,7 @@ from bookstrack.clock import timestamp
 from bookstrack.errors import NotFound
 from bookstrack.jobs.board import JobBoard
 from bookstrack.model.job import Job
-from bookstrack.web.job_access import JobAccess, results_id
+from bookstrack.web.job_access import JobDesk, results_id
 from bookstrack.web.job_paths import status_path
 from bookstrack.web.job_results import Asked, BatchResults, decode_results, results_data
 from bookstrack.web.job_views import POLL_INTERVAL, CsvStatusView, csv_status_view
@@ -46,14 +46,13 @@ Alias = Annotated[
 async def results(
     reply: NamedDependency[Reply],
     parts: NamedDependency[Assembly],
-    board: NamedDependency[JobBoard],
-    access: NamedDependency[JobAccess],
+    desk: NamedDependency[JobDesk],
     job_id: JobId,
     alias: Alias = None,
     token: Token = None,
 ) -> Response[Any]:
     """Return what a job has found, for as long as it is kept."""
-    return await _results(reply, parts, board, access, job_id, alias)
+    return await _results(reply, parts, desk, job_id, alias)
 
 
 @read(
@@ -67,33 +66,32 @@ async def results(
 async def pipeline_results(
     reply: NamedDependency[Reply],
     parts: NamedDependency[Assembly],
-    board: NamedDependency[JobBoard],
-    access: NamedDependency[JobAccess],
+    desk: NamedDependency[JobDesk],
     job_id: JobId,
     alias: Alias = None,
     token: Token = None,
 ) -> Response[Any]:
     """Return what a job has found, under the older addresses."""
-    return await _results(reply, parts, board, access, job_id, alias)
+    return await _results(reply, parts, desk, job_id, alias)
 
 
 async def _results(
-    reply: Reply, parts: Assembly, board: JobBoard, access: JobAccess, given: str, alias: str | None
+    reply: Reply, parts: Assembly, desk: JobDesk, given: str, alias: str | None
 ) -> Response[Any]:
     facts = reply.exchange.facts
     path = facts.template if facts is not None else ""
     ttl, job_id = _lifetime(parts.settings.jobs.results_ttl_s), results_id(given)
     key = f"{_KEYS.get(path, _KEY)}:{job_id}"
     try:
-        job = await access.known(job_id, reply.exchange)
+        job = await desk.known(job_id, reply.exchange)
     except NotFound as problem:
         raise _missing(problem, {"jobId": job_id, "resultsKey": key, "ttl": ttl}) from None
     try:
-        stored = await board.results(job_id)
+        stored = await desk.board.results(job_id)
     except NotFound as problem:
         known = {"jobId": job_id, "resultsKey": key, "ttl": ttl}
         raise _missing(problem, known, status_url=status_path(job_id, job.pipeline)) from None
-    standing = await board.status(job_id)
+    standing = await desk.board.status(job_id)
     asked = Asked(alias=alias, ios_strings=wants_ios_words(reply, parts), path=path)
     data = results_data(standing.job, stored.body, expires_at=stored.expires_at, asked=asked)
     left = max(0, int(stored.expires_at - parts.clock.time()))
@@ -141,15 +139,14 @@ def _lifetime(seconds: int) -> str:
 async def csv_status(
     reply: NamedDependency[Reply],
     parts: NamedDependency[Assembly],
-    board: NamedDependency[JobBoard],
-    access: NamedDependency[JobAccess],
+    desk: NamedDependency[JobDesk],
     job_id: JobId,
     token: Token = None,
 ) -> Response[Any]:
     """Tell how an import stands; its books and errors once it is completed."""
-    await access.known(job_id, reply.exchange)
-    standing = await board.status(job_id)
-    books, errors = await _found(board, standing.job)
+    await desk.known(job_id, reply.exchange)
+    standing = await desk.board.status(job_id)
+    books, errors = await _found(desk.board, standing.job)
     view = csv_status_view(
         standing.job, standing.event, now=parts.clock.time(), books=books, errors=errors
     )

@@ -19,7 +19,7 @@ from bookstrack.errors import InvalidRequest, MissingParameter, NotFound
 from bookstrack.jobs.board import JobBoard
 from bookstrack.model.job import CancelMode, Job
 from bookstrack.web.contract import Shape
-from bookstrack.web.job_access import chosen_id, path_id
+from bookstrack.web.job_access import JobDesk, chosen_id, path_id
 from bookstrack.web.json_bodies import json_object
 from bookstrack.web.photo_batches import (
     CANCELING,
@@ -224,7 +224,7 @@ async def complete_batch(
 async def is_canceled(
     reply: NamedDependency[Reply],
     parts: NamedDependency[Assembly],
-    board: NamedDependency[JobBoard],
+    desk: NamedDependency[JobDesk],
     job_id: _JobId = None,
 ) -> Response[Any]:
     """Tell whether somebody wants a batch or a job to stop."""
@@ -233,7 +233,7 @@ async def is_canceled(
     batch = await Batches(parts).find(job_id)
     if batch is not None:
         return reply.data(IsCanceled(canceled=batch.cancel_requested), mirrored=True)
-    job = await _real_job(board, job_id)
+    job = await _real_job(desk.board, job_id)
     canceled = job is not None and job.cancel_requested_at is not None
     return reply.data(IsCanceled(canceled=canceled), mirrored=True)
 
@@ -243,14 +243,14 @@ async def cancel_batch(
     request: Request[Any, Any, Any],
     reply: NamedDependency[Reply],
     parts: NamedDependency[Assembly],
-    board: NamedDependency[JobBoard],
+    desk: NamedDependency[JobDesk],
 ) -> Response[Any]:
     """Ask a batch or a job to stop."""
     asked = await _asked(request, CancelBatch)
     batches = Batches(parts)
     batch = await batches.find(asked.jobId)
     if batch is None:
-        await board.cancel(asked.jobId, CancelMode.SOFT, keep_results=True)
+        await desk.board.cancel(asked.jobId, CancelMode.SOFT, keep_results=True)
         return _done(reply)
     if batch.over:
         return _done(reply, success=False)

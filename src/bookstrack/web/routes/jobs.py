@@ -11,11 +11,10 @@ from msgspec import Struct
 
 from bookstrack.assembly import Assembly
 from bookstrack.clock import timestamp
-from bookstrack.errors import Unauthorized
-from bookstrack.jobs.board import JobBoard
+from bookstrack.errors import NotFound, Unauthorized
 from bookstrack.model.naming import camel_name
 from bookstrack.web.contract import Shape
-from bookstrack.web.job_access import JobAccess, chosen_id
+from bookstrack.web.job_access import JobDesk, path_id
 from bookstrack.web.job_views import (
     POLL_INTERVAL,
     JobState,
@@ -64,14 +63,13 @@ def wants_ios_words(reply: Reply, parts: Assembly) -> bool:
 async def status(
     reply: NamedDependency[Reply],
     parts: NamedDependency[Assembly],
-    board: NamedDependency[JobBoard],
-    access: NamedDependency[JobAccess],
+    desk: NamedDependency[JobDesk],
     job_id: JobId,
     token: Token = None,
 ) -> Response[Any]:
     """Tell how a job stands; ask every ten seconds at most."""
-    await access.known(job_id, reply.exchange)
-    standing = await board.status(job_id)
+    await desk.known(job_id, reply.exchange)
+    standing = await desk.board.status(job_id)
     view = status_view(
         standing.job,
         standing.event,
@@ -93,17 +91,16 @@ async def status(
 async def job_state(
     reply: NamedDependency[Reply],
     parts: NamedDependency[Assembly],
-    board: NamedDependency[JobBoard],
-    access: NamedDependency[JobAccess],
+    desk: NamedDependency[JobDesk],
     job_id: JobId,
     token: Token = None,
 ) -> Response[Any]:
     """Tell a client that comes back how its job stands."""
     try:
-        await access.owned(job_id, reply.exchange)
+        await desk.owned(job_id, reply.exchange)
     except Unauthorized as problem:
         raise _with_legacy_code(problem) from None
-    standing = await board.status(job_id)
+    standing = await desk.board.status(job_id)
     view = state_view(standing.job, standing.event)
     return reply.data(view, top=StateTop(**state_facts(standing.job, standing.event)))
 
@@ -139,13 +136,13 @@ async def refresh_token(
     request: Request[Any, Any, Any],
     reply: NamedDependency[Reply],
     parts: NamedDependency[Assembly],
-    board: NamedDependency[JobBoard],
+    desk: NamedDependency[JobDesk],
 ) -> Response[Any]:
     """Change a token that ends within half an hour for a new one; it ends the old one at once."""
     body = json_object(await request.body())
     job_id, old = required_text(body, "jobId"), required_text(body, "oldToken")
     try:
-        new = await board.refresh(chosen_id(job_id), old)
+        new = await desk.board.refresh(_known_form(job_id), old)
     except Unauthorized as problem:
         raise _with_legacy_code(problem) from None
     payload = Refreshed(
@@ -157,6 +154,14 @@ async def refresh_token(
         expires_at=timestamp(new.expires_at),
     )
     return reply.data(payload, mirrored=True)
+
+
+def _known_form(job_id: str) -> str:
+    """Return an id as it stands, or refuse what can be none as any unknown one is refused."""
+    try:
+        return path_id(job_id)
+    except NotFound:
+        raise Unauthorized("Invalid token", details={"reason": "invalid_token"}) from None
 
 
 def _with_legacy_code(problem: Unauthorized) -> Unauthorized:

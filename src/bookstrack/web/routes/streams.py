@@ -15,7 +15,7 @@ from bookstrack.jobs.snapshot import Snapshot
 from bookstrack.model.event import Event
 from bookstrack.web.event_stream import EventStream, Start, StreamParts
 from bookstrack.web.exchange import Exchange
-from bookstrack.web.job_access import JobAccess, missing_token
+from bookstrack.web.job_access import JobDesk, missing_token
 from bookstrack.web.reply import Reply
 from bookstrack.web.routes.route import read
 from bookstrack.web.sse import Streamed, names_for
@@ -55,8 +55,7 @@ async def _silent(_scope: Any, _receive: Any, _send: Any) -> None:
 )
 async def stream(
     reply: NamedDependency[Reply],
-    board: NamedDependency[JobBoard],
-    access: NamedDependency[JobAccess],
+    desk: NamedDependency[JobDesk],
     stream_parts: NamedDependency[StreamParts],
     job_id: Annotated[str, PathParameter(description="The job, whatever its pipeline")],
     last_event_id: Annotated[
@@ -73,15 +72,15 @@ async def stream(
 ) -> Response[Any]:
     """Stream the events of a job as they happen, or those after the last one received."""
     exchange = reply.exchange
-    await _authorized(job_id, exchange, access)
+    await _authorized(job_id, exchange, desk)
     _check_accepted(exchange)
-    standing = await board.status(job_id)
+    standing = await desk.board.status(job_id)
     resumed = (last_event_id or last_event_id_query or "").strip()
-    after = await _position(board, standing, resumed) if resumed else None
+    after = await _position(desk.board, standing, resumed) if resumed else None
     if after is not None and standing.event.terminal and after >= standing.event.seq:
         stream_parts.metrics.sse_connects.labels("finished").inc()
         return Response(None, status_code=204)
-    first = await _first(board, standing) if after is None else ()
+    first = await _first(desk.board, standing) if after is None else ()
     if after is not None:
         stream_parts.metrics.sse_resumes.labels("resumed" if after else "replayed").inc()
     start = Start(
@@ -96,13 +95,13 @@ async def stream(
     return _LeftToTheFront(None)
 
 
-async def _authorized(job_id: str, exchange: Exchange, access: JobAccess) -> None:
+async def _authorized(job_id: str, exchange: Exchange, desk: JobDesk) -> None:
     """Check the token as the setting wants it [S1]."""
-    if access.stream_path_needs_token(exchange.path.startswith(_PUBLIC)):
-        await access.owned(job_id, exchange)
+    if desk.stream_path_needs_token(exchange.path.startswith(_PUBLIC)):
+        await desk.owned(job_id, exchange)
         return
-    job = await access.known(job_id, exchange)
-    if access.streams_need_token(job.pipeline) and access.token(exchange) is None:
+    job = await desk.known(job_id, exchange)
+    if desk.streams_need_token(job.pipeline) and desk.token(exchange) is None:
         raise missing_token()
 
 
