@@ -20,7 +20,11 @@ class EventError(Struct, frozen=True, kw_only=True):
 
 
 class Logged(Struct, frozen=True, kw_only=True, rename=camel_name):
-    """What every logged event says; progress 0 to 1, time in ms. From ``stage`` on: scans."""
+    """What every logged event says; progress 0 to 1, time in ms.
+
+    Enrichments name the ``isbn`` they are at and its ``provider``; imports end with
+    ``books_count`` and ``success_rate`` (like ``98/100``); scans have photos and their books.
+    """
 
     job_id: str
     pipeline: PipelineName
@@ -31,6 +35,11 @@ class Logged(Struct, frozen=True, kw_only=True, rename=camel_name):
     current_item: str | UnsetType = UNSET
     message: str | UnsetType = UNSET
     stage: str | UnsetType = UNSET
+    isbn: str | UnsetType = UNSET
+    provider: str | UnsetType = UNSET
+    books_count: int | UnsetType = UNSET
+    success_rate: str | UnsetType = UNSET
+    current_photo: int | UnsetType = UNSET
     processed_photos: int | UnsetType = UNSET
     total_photos: int | UnsetType = UNSET
     books_detected: int | UnsetType = UNSET

@@ -23,12 +23,24 @@ from bookstrack.web.answering import Answering
 from bookstrack.web.contract import RouteFacts, RouteMap
 from bookstrack.web.cors import Cors
 from bookstrack.web.envelope import Envelope
-from bookstrack.web.exchange import Addresses, Exchange, Headers, Networks, attach, identity_of
+from bookstrack.web.exchange import (
+    Addresses,
+    Exchange,
+    Headers,
+    Networks,
+    Streaming,
+    attach,
+    identity_of,
+)
 from bookstrack.web.failures import ours, render
 from bookstrack.web.fast import PATH as FAST_PATH
 from bookstrack.web.fast import FastIsbn
 from bookstrack.web.lifecycle import Lifecycle
+from bookstrack.web.open_streams import OpenStreams
+from bookstrack.web.protocol import ABORT
 from bookstrack.web.requestlog import RequestLog
+from bookstrack.web.socket import Sockets
+from bookstrack.web.socket_entry import SocketEntry
 
 _URL_LIMIT = 8 * 1024
 _HEADERS_LIMIT = 32 * 1024
@@ -59,6 +71,8 @@ class FrontParts(Struct, frozen=True, kw_only=True):
     tokens: TokenReader
     new_id: Callable[[], str]
     draining: Callable[[], bool]
+    streams: OpenStreams
+    sockets: Sockets
 
 
 class Front:
@@ -77,11 +91,13 @@ class Front:
         self._json_limit = settings.server.json_max_mb * _MIB
         self._answering = Answering(parts.clock, parts.metrics, RequestLog(settings.telemetry))
         self._in_flight = parts.metrics.http_in_flight
+        self.streams = parts.streams
+        self._sockets = SocketEntry(parts, self, self._answering)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection event of the server."""
-        if scope["type"] != "http":
-            await self._parts.app(scope, receive, send)
+        if scope["type"] == "websocket":
+            await self._sockets(scope, receive, send)
             return
         exchange = Exchange(
             scope,
@@ -95,6 +111,8 @@ class Front:
         finally:
             self._in_flight.dec()
             self._answering.ended(exchange)
+        if exchange.stream is not None:
+            await self._stream(exchange, exchange.stream, scope, receive, send)
 
     async def _serve(self, exchange: Exchange, scope: Scope, receive: Receive, send: Send) -> None:
         ready: tuple[Headers, bytes] | None = None
@@ -105,8 +123,8 @@ class Front:
                 _check_declared_size(exchange, facts.body_limit or self._json_limit)
                 if facts.template == FAST_PATH:
                     ready = self._parts.fast.answer(exchange)
-        except Exception as problem:  # the outermost edge; ``_fail`` logs the unknown
-            await self._fail(exchange, problem, send)
+        except Exception as problem:  # the outermost edge; ``fail`` logs the unknown
+            await self.fail(exchange, problem, send)
             return
         if facts is None:
             await self._preflight(exchange, send)
@@ -117,14 +135,8 @@ class Front:
 
     def _admit(self, exchange: Exchange, scope: Scope) -> RouteFacts | None:
         """Run the checks that need no waiting; ``None`` for an admitted preflight."""
-        headers = exchange.headers
-        known: Any = scope
-        peer = known.get("client")
-        exchange.response_headers = self._answering.headers(exchange, scope)
-        exchange.client = self._addresses.client(peer[0] if peer else "", headers)
-        origin = headers.get(b"origin")
-        exchange.response_headers.extend(self._cors.headers(origin))
-        _check_request_line(exchange, scope)
+        self.prepare(exchange, scope)
+        origin = exchange.headers.get(b"origin")
         if origin is not None and not self._cors.allowed(origin):
             self._foreign(exchange)
         if exchange.method == "OPTIONS":
@@ -133,9 +145,9 @@ class Front:
         if facts is None:
             raise errors.NotFound("There is nothing at this path", details={"path": exchange.path})
         if facts.group is not None:
-            self._age(exchange, facts, facts.group)
-        method = "GET" if exchange.method == "HEAD" else exchange.method
-        if method not in facts.methods:
+            self._age(exchange, facts.group)
+        head = exchange.method == "HEAD" and not facts.stream
+        if ("GET" if head else exchange.method) not in facts.methods:
             raise errors.MethodNotAllowed(
                 f"{exchange.method} is not possible here", details={"allow": facts.allow}
             )
@@ -145,16 +157,25 @@ class Front:
             raise _draining()
         return facts
 
+    def prepare(self, exchange: Exchange, scope: Scope) -> None:
+        """Fill in the address and the headers of every answer; refuse what is too large."""
+        known: Any = scope
+        peer = known.get("client")
+        exchange.response_headers = self._answering.headers(exchange, scope)
+        exchange.client = self._addresses.client(peer[0] if peer else "", exchange.headers)
+        exchange.response_headers.extend(self._cors.headers(exchange.headers.get(b"origin")))
+        _check_request_line(exchange, scope)
+
     def _foreign(self, exchange: Exchange) -> None:
         if exchange.method == "OPTIONS" or self._cors.rejects:
             raise errors.OriginBlocked("Pages of this origin may not use this server")
 
-    def _age(self, exchange: Exchange, facts: RouteFacts, group: str) -> None:
-        announced = self._lifecycle.headers(group, facts.template, exchange.now)
+    def _age(self, exchange: Exchange, group: str) -> None:
+        announced = self._lifecycle.headers(group, exchange.path, exchange.now)
         if announced:
             self._parts.metrics.deprecated_requests.labels(group).inc()
             exchange.response_headers.extend(announced)
-        self._lifecycle.check(group, facts.template, exchange.now)
+        self._lifecycle.check(group, exchange.path, exchange.now)
 
     async def _preflight(self, exchange: Exchange, send: Send) -> None:
         origin = exchange.headers.get(b"origin")
@@ -168,10 +189,10 @@ class Front:
         Raises:
             RateLimited: the class's limit is used up.
         """
-        if facts.limit is None:
+        if facts.limit is None and not facts.stream:
             return
-        await self._identify(exchange)
-        if not self._limits_on or exchange.client in self._exempt:
+        await self.identify(exchange)
+        if facts.limit is None or not self._limits_on or exchange.client in self._exempt:
             return
         limiter = self._parts.limiter
         known = exchange.token_id is not None
@@ -184,7 +205,8 @@ class Front:
         if not verdict.allowed:
             raise _limited(verdict, facts.limit, exchange.client)
 
-    async def _identify(self, exchange: Exchange) -> None:
+    async def identify(self, exchange: Exchange) -> None:
+        """Fill in who calls: the id of a valid API token, else the address."""
         exchange.identity = identity_of(exchange.client)
         authorization = exchange.headers.get(b"authorization", b"")
         if authorization.startswith(_TOKEN_PREFIX):
@@ -206,21 +228,37 @@ class Front:
         try:
             async with asyncio.timeout(self._timeout_s):
                 await self._parts.app(inner, bounded, sender)
+                if exchange.stream is not None:
+                    exchange.stream.enter()
+                    exchange.status = 200
         except TimeoutError:
             if sender.started:
                 raise
             problem = errors.RequestTimedOut("The request took too long")
-            await self._fail(exchange, problem, send)
+            await self.fail(exchange, problem, send)
         except asyncio.CancelledError:  # the grace of the shutdown has ended
             if sender.started or not self._parts.draining():
                 raise
-            await self._fail(exchange, _draining(), send)
+            await self.fail(exchange, _draining(), send)
         except Exception as problem:  # what even the framework's own handler did not answer
             if sender.started:
                 raise
-            await self._fail(exchange, problem, send)
+            await self.fail(exchange, problem, send)
 
-    async def _fail(self, exchange: Exchange, problem: BaseException, send: Send) -> None:
+    async def _stream(
+        self, exchange: Exchange, stream: Streaming, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        """Let an answer run that takes as long as it wants, past the framework."""
+        headers = self._answering.complete(exchange, stream.headers)
+        if await stream.run(receive, send, headers):
+            known: Any = scope
+            abort = known.get("extensions", {}).get(ABORT)
+            if abort is not None:
+                abort()
+
+    async def fail(self, exchange: Exchange, problem: BaseException, send: Send) -> None:
+        """Answer with a failure."""
+        exchange.stream = None
         known = ours(problem, request_id=exchange.request_id)
         took = int((self._clock.monotonic() - exchange.started) * 1000)
         rendered = render(known, exchange, self._parts.envelope, took_ms=took)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
 import msgspec
 
-_FOREIGN = re.compile("[^\x00-\x7f]")
+_FOREIGN = re.compile("[^\x00-\x7f]+")
 _encode = msgspec.json.Encoder().encode
 
 
@@ -24,8 +25,4 @@ def ascii_json(data: bytes) -> str:
 
 
 def _escape(found: re.Match[str]) -> str:
-    point = ord(found.group())
-    if point < 0x10000:
-        return f"\\u{point:04x}"
-    point -= 0x10000
-    return f"\\u{0xD800 + (point >> 10):04x}\\u{0xDC00 + (point & 0x3FF):04x}"
+    return json.dumps(found.group())[1:-1]

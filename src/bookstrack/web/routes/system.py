@@ -46,6 +46,12 @@ class Documents(Struct, frozen=True):
     yaml: bytes
 
 
+class ChannelsDocument(Struct, frozen=True):
+    """The AsyncAPI document."""
+
+    json: bytes
+
+
 def documents(document: dict[str, Any]) -> Documents:
     """Encode an OpenAPI document once."""
     text = yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
@@ -197,6 +203,13 @@ async def openapi_yaml(documents: NamedDependency[Documents]) -> Response[bytes]
     return Response(documents.yaml, media_type="application/yaml", headers=_FIVE_MINUTES)
 
 
+@read("/doc/asyncapi.json", answer=dict[str, Any], tag=_TAG, shape=Shape.RAW)
+async def asyncapi_json(channels_document: NamedDependency[ChannelsDocument]) -> Response[bytes]:
+    """Return the AsyncAPI 3 document of all streamed messages."""
+    body = channels_document.json
+    return Response(body, media_type="application/json", headers=_FIVE_MINUTES)
+
+
 _PAGE = b"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>BooksTrack API</title>
 <link rel="stylesheet" href="/doc/assets/swagger-ui.css">
@@ -256,6 +269,7 @@ HANDLERS = (
     facade_docs,
     openapi_json,
     openapi_yaml,
+    asyncapi_json,
     doc_page,
     doc_script,
     doc_asset,
