@@ -83,6 +83,7 @@ async def start(upstream: FakeUpstream, tmp_path: Path) -> AsyncIterator[Start]:
                 "BOOKSTRACK_ENV": "test",
                 "BOOKSTRACK_RATE_LIMIT_ENABLED": "false",
                 "BOOKSTRACK_ENABLE_PERFORMANCE_LOGGING": "false",
+                "BOOKSTRACK_ENGINE_URL": "memory:",  # launching DBOS takes longer than a test
                 **upstream.environment(),
                 **{f"BOOKSTRACK_{name}": value for name, value in settings.items()},
             }

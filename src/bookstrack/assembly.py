@@ -23,19 +23,29 @@ from bookstrack.cache.tiers import TieredCache
 from bookstrack.catalogue.asking import Questioner
 from bookstrack.catalogue.authors import Biographer
 from bookstrack.catalogue.finding import Finder
+from bookstrack.catalogue.identify import Identifier
 from bookstrack.catalogue.local import LocalCatalogue
 from bookstrack.catalogue.search import Catalogue
 from bookstrack.clock import Clock, SystemClock
 from bookstrack.covers.proxy import ImageProxy, allowed_hosts
+from bookstrack.enrichment.enricher import Enricher
 from bookstrack.errors import StorageProblem
 from bookstrack.health import Health
+from bookstrack.jobs.board import JobBoard
+from bookstrack.jobs.crew import Crew, Surroundings
+from bookstrack.jobs.engine import Engine
+from bookstrack.jobs.feeds import Feeds
+from bookstrack.jobs.pipeline import Pipeline
+from bookstrack.jobs.secret import job_secret
 from bookstrack.limits.limiter import Limiter
 from bookstrack.maintenance import Maintenance
+from bookstrack.pipelines.batch_enrichment import BatchEnrichment
 from bookstrack.providers import google_books, isbndb, open_library, wikidata
 from bookstrack.providers.base import Provider
 from bookstrack.providers.roster import Roster, outside_providers
 from bookstrack.sample.load import sample_records
 from bookstrack.settings import ProviderSettings, Settings, StorageSettings
+from bookstrack.storage.bus.base import Bus
 from bookstrack.storage.database.catalogue import CatalogueStore
 from bookstrack.storage.database.cold_index import ColdIndex
 from bookstrack.storage.database.environment import environment_of, mark_environment
@@ -46,10 +56,12 @@ from bookstrack.storage.database.idempotency import (
     Idempotency,
     StoredAnswer,
 )
+from bookstrack.storage.database.job_store import JobStore
 from bookstrack.storage.database.migrate import migrate, pending
 from bookstrack.storage.database.tokens import TokenStore
 from bookstrack.storage.database.usage import DatabaseLedger, DatabaseSlots
-from bookstrack.storage.urls import Storage, open_storage
+from bookstrack.storage.engine_address import engine_address
+from bookstrack.storage.urls import Storage, open_bus, open_storage
 from bookstrack.telemetry.history import History
 from bookstrack.telemetry.metrics import Metrics
 from bookstrack.telemetry.reporting import Prices, Reports, Standing
@@ -88,6 +100,7 @@ class Assembly(Struct, frozen=True, kw_only=True):
     clock: Clock
     metrics: Metrics
     storage: Storage
+    bus: Bus
     store: CatalogueStore
     catalogue: Catalogue
     limiter: Limiter
@@ -100,7 +113,23 @@ class Assembly(Struct, frozen=True, kw_only=True):
     reports: Reports
     background: Background
     improving: Background
+    crew: Crew
     new_id: Callable[[], str]
+
+    @property
+    def board(self) -> JobBoard:
+        """Return the door to all jobs."""
+        return self.crew.board
+
+    @property
+    def feeds(self) -> Feeds:
+        """Return the shared event streams of jobs."""
+        return self.crew.feeds
+
+    @property
+    def engine(self) -> Engine:
+        """Return what runs jobs in this process, once ``crew`` is open."""
+        return self.crew.engine
 
     async def environment_marker(self) -> str | None:
         """Return the environment that last served from this database."""
@@ -137,6 +166,7 @@ async def open_assembly(
                 settings.storage, clock=clock, metrics=metrics, workers=settings.server.workers
             )
         )
+        bus = await stack.enter_async_context(open_bus(settings.storage, clock=clock))
         store = CatalogueStore(storage.database, clock)
         if settings.storage.sample_data and await store.count() == 0:
             await store.save(sample_records())
@@ -160,19 +190,22 @@ async def open_assembly(
         stack.push_async_callback(maintenance.close)
         maintenance.start()
         images = await _open_images(settings, storage, clock, rng, stack)
+        crew = Crew(_surroundings(settings, storage, bus, clock), _pipelines(settings, catalogue))
+        stack.push_async_callback(crew.close)
         yield Assembly(
             running=Running(started=clock.monotonic()),
             settings=settings,
             clock=clock,
             metrics=metrics,
             storage=storage,
+            bus=bus,
             store=store,
             catalogue=catalogue,
             limiter=Limiter(
                 settings.limits, clock=clock, metrics=metrics, counters=storage.counters
             ),
             tokens=ApiTokens(TokenStore(storage.database), clock),
-            flags=_flags(settings, storage, clock),
+            flags=_flags(settings, storage, bus, clock),
             idempotency=Idempotency(storage.database, clock),
             images=images,
             channels=upstream.channels,
@@ -186,16 +219,35 @@ async def open_assembly(
             ),
             background=background,
             improving=improving,
+            crew=crew,
             new_id=_ids().__next__,
         )
 
 
-def _flags(settings: Settings, storage: Storage, clock: Clock) -> Flags:
+def _pipelines(settings: Settings, catalogue: Catalogue) -> list[Pipeline]:
+    """Return what jobs can do here: the table of pipelines."""
+    return [BatchEnrichment(Enricher(catalogue), at_once=settings.providers.concurrency)]
+
+
+def _surroundings(settings: Settings, storage: Storage, bus: Bus, clock: Clock) -> Surroundings:
+    return Surroundings(
+        store=JobStore(storage.database),
+        blobs=storage.blobs,
+        bus=bus,
+        clock=clock,
+        settings=settings.jobs,
+        secret=job_secret(settings.jobs.secret_key, data_dir=settings.storage.data_dir),
+        engine_address=engine_address(settings.storage),
+    )
+
+
+def _flags(settings: Settings, storage: Storage, bus: Bus, clock: Clock) -> Flags:
     return Flags(
         FlagStore(storage.database),
         clock,
         defaults=default_flags(ai=bool(settings.providers.gemini.api_key)),
         mirror=storage.kv,
+        bus=bus,
     )
 
 
@@ -333,6 +385,7 @@ def _catalogue(
         roster,
         questioner,
         LocalCatalogue(store),
+        identifier=Identifier(tiers, finder, roster, questioner, store),
         strict_isbn=settings.api.isbn_strict,
         editions_page=settings.providers.max_results,
     )

@@ -127,8 +127,10 @@ class TieredCache:
             self._tally.answered(hit.source)
         return hit
 
-    async def fetch(self, key: str, load: Loader) -> Hit:
+    async def fetch(self, key: str, load: Loader, *, keep: bool = True) -> Hit:
         """Return the answer of a key: from the fastest tier that has it, else from ``load``.
+
+        Without ``keep`` the load is cancelled when everybody who waits for it has left.
 
         Raises:
             BooksTrackError: what the loader raised; it is kept in no tier.
@@ -149,7 +151,7 @@ class TieredCache:
             return Hit(key=key, entry=entry, source=CacheSource.EDGE, stale=True)
         try:
             hit, joined = await self._flights.join(
-                key, lambda: self._below_memory(key, load, seen=seen)
+                key, lambda: self._below_memory(key, load, seen=seen), keep=keep
             )
         except BooksTrackError:
             self._tally.answered(CacheSource.NONE)

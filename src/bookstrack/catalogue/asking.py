@@ -8,7 +8,7 @@ goes on in the background so that its breaker learns how it ended.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import structlog
 from msgspec import Struct
@@ -147,6 +147,9 @@ class Questioner:
             running = [task for task in started if not task.done()]
             try:
                 await asyncio.wait([*running, timer], return_when=asyncio.FIRST_COMPLETED)
+            except asyncio.CancelledError:
+                _end(started)
+                raise
             finally:
                 timer.cancel()
             if any(_said(task, enough) for task in started) or not (
@@ -173,6 +176,9 @@ class Questioner:
                 await asyncio.wait(
                     [asyncio.shield(everyone), timer], return_when=asyncio.FIRST_COMPLETED
                 )
+            except asyncio.CancelledError:
+                _end(started)
+                raise
             finally:
                 timer.cancel()
         return _heard(started)
@@ -205,6 +211,12 @@ async def _ask(provider: Provider, query: Query, within: Budget) -> Findings:
     except Exception as defect:
         log.exception("provider_defect", provider=provider.name.value)
         raise ProviderFailed(provider.name, f"{provider.name.value} cannot be used") from defect
+
+
+def _end(started: Iterable[asyncio.Task[Findings]]) -> None:
+    """Call nobody any more: the question itself was taken back."""
+    for task in started:
+        task.cancel()
 
 
 def _said(task: asyncio.Task[Findings], enough: Enough) -> bool:

@@ -30,10 +30,33 @@ log = structlog.get_logger(__name__)
 
 _INLINE = 5
 _AT_ONCE = 50
+_PATIENCE_S = 30.0
 _NOBODY = frozenset({"", name_key("Unknown Author")})
 
 
-Lookup = asyncio.Task[dict[str, Author]]
+Lookup = asyncio.Future[dict[str, Author]]
+
+
+class Later:
+    """People whose facts may be asked for when something else is done, all in one go.
+
+    Answers made meanwhile get theirs when ``facts`` are there; those that are never asked for,
+    because the work was given up, end with ``drop``.
+    """
+
+    def __init__(self) -> None:
+        self.people: dict[str, Person] = {}
+        self.facts: Lookup = asyncio.get_running_loop().create_future()
+
+    def add(self, people: Sequence[Person]) -> None:
+        """Note people; each name is asked for once."""
+        for person in people:
+            self.people.setdefault(name_key(person.name), person)
+
+    def drop(self) -> None:
+        """Ask for nobody."""
+        self.people.clear()
+        self.facts.cancel()
 
 
 class Completed(Struct, frozen=True, kw_only=True):
@@ -63,8 +86,13 @@ class Biographer:
         self._lifetime_s = lifetime_s
         self._lookups = Tasks()
 
-    async def complete(self, records: Sequence[BookRecord], *, wait: bool = True) -> Completed:
-        """Add facts. Those that are not known yet are asked for, and waited for if ``wait``."""
+    async def complete(
+        self, records: Sequence[BookRecord], *, wait: bool = True, later: Later | None = None
+    ) -> Completed:
+        """Add facts. Those that are not known yet are asked for, and waited for if ``wait``.
+
+        With ``later`` the people are noted there instead, and nobody is asked now.
+        """
         people = unknown_people(records)
         if not people:
             return Completed(records=tuple(records))
@@ -74,6 +102,9 @@ class Biographer:
         sources = self._roster.for_query(AuthorFactsQuery)
         if not missing or not sources:
             return Completed(records=tuple(records))
+        if later is not None:
+            later.add(missing)
+            return Completed(records=tuple(records), late=later.facts)
         first = self._lookups.start(self._ask(missing[:_INLINE]), "author facts")
         rest = missing[_INLINE:]
         everything = (
@@ -112,6 +143,32 @@ class Biographer:
         finally:
             timer.cancel()
 
+    def ask_later(self, later: Later) -> None:
+        """Ask for the people noted, in the background and after everything that is urgent."""
+        if later.facts.done():
+            return
+        if not later.people:
+            later.drop()
+            return
+        self._lookups.start(self._gather(later), "facts of many authors")
+
+    async def _gather(self, later: Later) -> None:
+        """Bring the facts of many people; where a source fails, answers stay as they are."""
+        people = tuple(later.people.values())
+        facts: dict[str, Author] = {}
+        try:
+            for start in range(0, len(people), _AT_ONCE):
+                some = people[start : start + _AT_ONCE]
+                facts |= await self._ask(some, interactive=False)
+        except ProviderProblem as problem:
+            log.warning("author_facts_missing", people=len(people), problem=problem.message)
+            later.drop()
+        except BaseException:
+            later.drop()
+            raise
+        if not later.facts.done():
+            later.facts.set_result(facts)
+
     async def _known(self, people: Sequence[Person]) -> dict[str, Author]:
         try:
             facts = await self._store.author_facts(people, younger_than_s=self._lifetime_s)
@@ -120,11 +177,13 @@ class Biographer:
             return {}
         return {name_key(name): author for name, author in facts.items()}
 
-    async def _ask(self, people: Sequence[Person]) -> dict[str, Author]:
+    async def _ask(
+        self, people: Sequence[Person], *, interactive: bool = True
+    ) -> dict[str, Author]:
         """Look people up and store what is found, also that nothing is."""
         (source, *_) = self._roster.for_query(AuthorFactsQuery)
         # Background lookups may take their time; the inline wait is bounded by the caller.
-        within = Budget(deadline=self._clock.monotonic() + 30.0)
+        within = Budget(self._clock.monotonic() + _PATIENCE_S, interactive=interactive)
         found = await source.ask(AuthorFactsQuery(people=tuple(people)), within=within)
         try:
             await self._store.save_author_facts(found.authors)

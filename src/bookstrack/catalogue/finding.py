@@ -17,10 +17,11 @@ from bookstrack.cache.policy import Kind, Lifetimes
 from bookstrack.cache.tiers import Fresh
 from bookstrack.catalogue.answer import assemble
 from bookstrack.catalogue.asking import Heard, Questioner
-from bookstrack.catalogue.authors import Biographer, Completed, Lookup, with_facts
+from bookstrack.catalogue.authors import Biographer, Completed, Later, Lookup, with_facts
 from bookstrack.catalogue.matching import authors_match
 from bookstrack.catalogue.merge import merge
 from bookstrack.catalogue.quality import completeness, data_quality, image_quality
+from bookstrack.catalogue.saving import Saver
 from bookstrack.clock import Clock
 from bookstrack.errors import StorageProblem
 from bookstrack.model.answer import AuthorData, Caution, SearchData
@@ -39,6 +40,7 @@ from bookstrack.storage.database.catalogue import CatalogueStore, Stored
 Replace = Callable[[str, Fresh], Awaitable[None]]
 Render = Callable[[Sequence[BookRecord]], SearchData | AuthorData]
 log = structlog.get_logger(__name__)
+_JOB_ITEM_S = 60.0
 _encode = msgspec.json.Encoder().encode
 
 
@@ -78,14 +80,20 @@ class Finder:
         self._improving = improving
         self._replace = replace
         self._settings = settings
+        self.saver = Saver(store, clock, background)
 
-    def budget(self) -> Budget:
-        """Return the time one interactive question may take."""
-        seconds = self._settings.interactive_budget_ms / 1000
-        return Budget(deadline=self._clock.monotonic() + seconds)
+    def budget(self, *, patient: bool = False) -> Budget:
+        """Return the time one interactive question, or one book of a job, may take."""
+        seconds = _JOB_ITEM_S if patient else self._settings.interactive_budget_ms / 1000
+        return Budget(self._clock.monotonic() + seconds, interactive=not patient)
 
-    async def isbn(self, question: Question, *, prefer: ProviderId | None = None) -> Fresh:
+    async def isbn(
+        self, question: Question, *, prefer: ProviderId | None = None, later: Later | None = None
+    ) -> Fresh:
         """Find the book that carries a valid ISBN.
+
+        With ``later`` it is one book of a job: it has time, its authors' facts are noted there
+        rather than waited for, and it is written together with others.
 
         Raises:
             ProviderProblem: nobody could be asked and the tables do not know it.
@@ -96,17 +104,18 @@ class Finder:
         assert isbn.isbn13 is not None  # noqa: S101 narrows the type
         stored = await self._store.find_isbn(isbn.isbn13)
         if stored is not None and prefer is None and self._current(stored, question):
-            return await self._from_row(question, stored)
+            return await self._from_row(question, stored, later=later)
         heard = await self._questioner.in_turn(
             self._roster.for_query(IsbnQuery, prefer=prefer),
             IsbnQuery(isbn),
-            within=self.budget(),
+            within=self.budget(patient=later is not None),
             enough=_is_enough,
         )
         if any(map(_is_proven, heard.records)) or (heard.records and stored is None):
-            return await self._from_isbn(question, heard)
+            record = merge(heard.records, isbn=question.isbn)
+            return await self.single(question, record, heard, later=later)
         if stored is not None:
-            return await self._from_row(question, stored, cautions=heard.cautions())
+            return await self._from_row(question, stored, cautions=heard.cautions(), later=later)
         heard.raise_if_unanswered()
         return self.nothing(question, heard)
 
@@ -130,9 +139,14 @@ class Finder:
         return self._clock.time() < stored.updated_at + lifetime
 
     async def _from_row(
-        self, question: Question, stored: Stored, *, cautions: Sequence[Caution] = ()
+        self,
+        question: Question,
+        stored: Stored,
+        *,
+        cautions: Sequence[Caution] = (),
+        later: Later | None = None,
     ) -> Fresh:
-        done = await self._biographer.complete([stored.record], wait=False)
+        done = await self._biographer.complete([stored.record], wait=False, later=later)
         primary = stored.record.work.primary_provider
         return self._answer(
             question,
@@ -147,23 +161,53 @@ class Finder:
     def _one(self, question: Question) -> Render:
         return lambda records: assemble(records, query=question.words, isbn=question.isbn)
 
-    async def _from_isbn(self, question: Question, heard: Heard) -> Fresh:
-        record = merge(heard.records, isbn=question.isbn)
+    async def single(
+        self,
+        question: Question,
+        record: BookRecord,
+        heard: Heard,
+        *,
+        later: Later | None = None,
+        rivals: int = 0,
+    ) -> Fresh:
+        """Complete, write and encode the one book that providers answered.
+
+        ``rivals`` counts other books that it might have been as well; ``total_results`` tells.
+        """
         proven = _is_proven(record)
-        # The book is written while its authors are looked up; their facts are stored by themselves.
-        saving = self._background.start(self._save([record] if proven else []), "save a book")
-        done = await self._biographer.complete([record])
-        await saving
+        names = [name for name, found in heard.findings if found]
+        done = await self._completed_and_saved(
+            record, saves=proven and record.provider is not ProviderId.CATALOG, later=later
+        )
         return self._answer(
             question,
             done,
-            self._one(question),
-            provider=answer_name([name for name, found in heard.findings if found]),
-            source=CacheSource.API,
+            lambda records: assemble(
+                records, query=question.words, isbn=question.isbn, total=1 + rivals
+            ),
+            provider=answer_name(names),
+            source=_source(names),
             heard=heard,
             cautions=heard.cautions(),
             provisional=not proven,
         )
+
+    async def _completed_and_saved(
+        self, record: BookRecord, *, saves: bool, later: Later | None
+    ) -> Completed:
+        if later is not None:
+            if saves:
+                await self.saver.later(record)
+            return await self._biographer.complete([record], later=later)
+        # The book is written while its authors are looked up; their facts are stored by themselves.
+        saving = self._background.start(self._save([record] if saves else []), "save a book")
+        done = await self._biographer.complete([record])
+        await saving
+        return done
+
+    def complete_authors(self, later: Later) -> None:
+        """Ask for the facts of people noted during a job; its answers get them then."""
+        self._biographer.ask_later(later)
 
     async def found(self, question: Question, records: Sequence[BookRecord], heard: Heard) -> Fresh:
         """Complete and encode a list that providers answered; it is saved in the background."""

@@ -66,6 +66,11 @@ def advanced(
     )
 
 
+def book(title: str, author: str) -> str:
+    """Return the key of the one book that a title and an author mean."""
+    return _key("v1:book", author=name_key(author) or author, title=_text(title))
+
+
 def editions(title: str, author: str) -> str:
     """Return the key of all editions of a work; the limit is applied afterwards."""
     return _key("v1:editions", author=name_key(author) or author, title=_text(title))

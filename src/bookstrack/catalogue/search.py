@@ -8,8 +8,10 @@ from bookstrack.cache.policy import Kind
 from bookstrack.cache.tiers import Fresh, Hit, TieredCache
 from bookstrack.catalogue import keys
 from bookstrack.catalogue.asking import Heard, Questioner
+from bookstrack.catalogue.authors import Later
 from bookstrack.catalogue.filters import Filters, plausible
 from bookstrack.catalogue.finding import Finder, Question
+from bookstrack.catalogue.identify import Identifier
 from bookstrack.catalogue.local import LocalCatalogue
 from bookstrack.catalogue.merge import distinct, edition_list
 from bookstrack.errors import FeatureDisabled, InvalidIsbn, ProviderProblem
@@ -49,21 +51,26 @@ class Catalogue:
         questioner: Questioner,
         local: LocalCatalogue,
         *,
+        identifier: Identifier,
         strict_isbn: bool = False,
         editions_page: int = 40,
     ) -> None:
         self.tiers = tiers
         self.roster = roster
+        self.identifier = identifier
         self._finder = finder
         self._questioner = questioner
         self._local = local
         self._strict_isbn = strict_isbn
         self._editions_page = editions_page
 
-    async def by_isbn(self, isbn: Isbn, *, prefer: ProviderId | None = None) -> Hit:
+    async def by_isbn(
+        self, isbn: Isbn, *, prefer: ProviderId | None = None, later: Later | None = None
+    ) -> Hit:
         """Find the book that carries an ISBN.
 
         A number with a wrong check digit is looked up in our own tables only, with a warning.
+        With ``later`` it is one book of a job (see ``Finder.isbn``).
 
         Raises:
             InvalidIsbn: a wrong check digit, where the server is strict about them.
@@ -75,7 +82,11 @@ class Catalogue:
             key = keys.enrichment(isbn.canonical, prefer.value)
         kind = Kind.ISBN if prefer is None else Kind.ENRICHMENT
         question = Question(key=key, kind=kind, words=isbn.canonical, isbn=isbn)
-        return await self.tiers.fetch(key, lambda: self._finder.isbn(question, prefer=prefer))
+        return await self.tiers.fetch(
+            key,
+            lambda: self._finder.isbn(question, prefer=prefer, later=later),
+            keep=later is None,
+        )
 
     async def _misprint(self, isbn: Isbn) -> Hit:
         if self._strict_isbn:

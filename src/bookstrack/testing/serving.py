@@ -15,32 +15,39 @@ from msgspec import Struct
 from bookstrack.assembly import Assembly, open_assembly
 from bookstrack.clock import Clock
 from bookstrack.settings_loading import load_settings
+from bookstrack.web.open_streams import OpenStreams
 
 
 class Served(Struct, frozen=True):
-    """A running server: its address and its parts."""
+    """A running server: its address, its parts, and what is open there."""
 
     url: str
     parts: Assembly
+    streams: OpenStreams
 
 
 @asynccontextmanager
 async def serving(
-    environ: Mapping[str, str], *, clock: Clock | None = None
+    environ: Mapping[str, str], *, clock: Clock | None = None, board: Any = None
 ) -> AsyncGenerator[Served]:
-    """Serve with settings from ``BOOKSTRACK_`` variables on a free port of 127.0.0.1."""
+    """Serve with settings from ``BOOKSTRACK_`` variables on a free port of 127.0.0.1.
+
+    ``board`` stands in for the jobs of the server.
+    """
     from bookstrack.web.app import build
     from bookstrack.web.protocol import BoundedProtocol
+    from bookstrack.web.socket_protocol import OPTIONS
 
     listener = socket.create_server(("127.0.0.1", 0))
     settings = load_settings(environ).settings
     async with open_assembly(settings, clock=clock, rng=Random(1)) as parts:  # noqa: S311 a test
+        front = build(parts, board)
         server = _Quiet(
             uvicorn.Config(
-                build(parts),
+                front,
                 loop="none",
                 http=BoundedProtocol,
-                ws="none",
+                **OPTIONS,
                 lifespan="off",
                 log_config=None,
                 access_log=False,
@@ -51,9 +58,12 @@ async def serving(
         )
         task = asyncio.create_task(server.serve(sockets=[listener]))
         await server.ready.wait()
+        parts.crew.open()
         try:
-            yield Served(f"http://127.0.0.1:{listener.getsockname()[1]}", parts)
+            address = f"http://127.0.0.1:{listener.getsockname()[1]}"
+            yield Served(address, parts, front.streams)
         finally:
+            front.streams.close()
             server.should_exit = True
             await task
 

@@ -18,9 +18,12 @@ import structlog
 import uvicorn
 
 from bookstrack.assembly import Running, open_assembly
+from bookstrack.jobs.crew import Crew
 from bookstrack.settings import Settings
 from bookstrack.web.app import build
+from bookstrack.web.front import Front
 from bookstrack.web.protocol import BoundedProtocol
+from bookstrack.web.socket_protocol import OPTIONS
 
 log = structlog.get_logger(__name__)
 
@@ -99,9 +102,13 @@ class _Server(uvicorn.Server):
     Meanwhile it goes on listening, so that readiness and a clear refusal can be had.
     """
 
-    def __init__(self, config: uvicorn.Config, stopping: Stopping) -> None:
+    def __init__(
+        self, config: uvicorn.Config, stopping: Stopping, front: Front, crew: Crew
+    ) -> None:
         super().__init__(config)
         self._stopping = stopping
+        self._front = front
+        self._crew = crew
 
     def capture_signals(self) -> AbstractContextManager[None]:  # pyright: ignore[reportIncompatibleMethodOverride] typed as a generator there
         """Leave signals to ``Stopping``."""
@@ -112,13 +119,16 @@ class _Server(uvicorn.Server):
         return self._stopping.asked or await super().on_tick(counter)
 
     async def main_loop(self) -> None:
-        """Serve until asked to stop, then let the requests under way finish."""
+        """Serve until asked to stop, then let requests and jobs under way finish."""
         await super().main_loop()
+        self._front.streams.close()
+        jobs = asyncio.create_task(self._crew.stop())
         under_way = list(self.server_state.tasks)
         log.info("stopping", requests=len(under_way), grace=round(self._stopping.left, 1))
         if under_way:
             _, late = await asyncio.wait(under_way, timeout=self._stopping.left)
             await _cut_off(late)
+        await asyncio.wait([jobs], timeout=self._stopping.left)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Close every connection; what is still running is cut off when the grace has ended."""
@@ -140,7 +150,9 @@ async def serve(settings: Settings, listener: socket.socket, *, supervised: bool
     with Stopping(grace_s=grace_s, supervised=supervised, exit_after=_exit_after) as stopping:
         async with open_assembly(settings) as parts:
             await parts.mark_environment()
-            server = _Server(_config(build(parts)), stopping)
+            front = build(parts)
+            server = _Server(_config(front), stopping, front, parts.crew)
+            parts.crew.open()
             stopping.tell(parts.running)
             host, port = listener.getsockname()[:2]
             log.info("serving", host=host, port=port)
@@ -156,7 +168,7 @@ def _config(application: Any) -> uvicorn.Config:
         application,
         loop="none",
         http=BoundedProtocol,
-        ws="none",
+        **OPTIONS,
         lifespan="off",
         log_config=None,
         access_log=False,

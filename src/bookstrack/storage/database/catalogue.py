@@ -31,13 +31,14 @@ from bookstrack.storage.database.refresh import (
     refresh_editions,
 )
 from bookstrack.storage.database.search import Condition, find_works
-from bookstrack.storage.database.shelf import MISPRINT, read_shelf
+from bookstrack.storage.database.shelf import MISPRINT, RowReader, read_shelf
 from bookstrack.storage.database.sql import one_catalogue_writer
 
 _T = TypeVar("_T")
 _FIND_ISBN = f'SELECT {", ".join(COLUMNS)} FROM "Books" WHERE isbn = ?'  # noqa: S608 own names
 _AT_ONCE = 500  # records whose identities are looked up together
 _MOST_WORKS = 500
+_MOST_ALIKE = 20
 # PostgreSQL stores every character but this one; a lone backslash before it means the escape.
 _NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
 _RECORD = msgspec.json.Decoder(BookRecord)
@@ -58,6 +59,15 @@ class CatalogueStore:
         """Return the book of this ISBN-13 with that one edition."""
         row = await self._database.first("find_isbn", _FIND_ISBN, isbn13)
         return None if row is None else stored_of(isbn13, row)
+
+    async def known_isbns(self, isbns: Sequence[str]) -> frozenset[str]:
+        """Return those of these ISBN-13s that have a row."""
+        return await self._read("known_isbns", lambda c: _known_isbns(c, isbns))
+
+    async def titled(self, title: str) -> Findings:
+        """Return the works whose titles are equal to this one, those best known first."""
+        found = search.entitled(title)
+        return await self._works("titled", found, title=title, limit=_MOST_ALIKE)
 
     async def find_misprint(self, number: str) -> Stored | None:
         """Return the book that prints this number, whose check digit is wrong."""
@@ -170,6 +180,11 @@ def _save_facts(
 ) -> tuple[str, ...]:
     changed = people.save_facts(connection, authors, now=now)
     return tuple(dict.fromkeys(refresh_authors(connection, changed, now=now)))
+
+
+def _known_isbns(connection: Connection, isbns: Sequence[str]) -> frozenset[str]:
+    rows = RowReader(connection)(select(t.books.c.isbn), t.books.c.isbn, isbns)
+    return frozenset(row["isbn"] for row in rows)
 
 
 def _find_misprint(connection: Connection, number: str) -> Stored | None:

@@ -32,6 +32,12 @@ def titled(title: str, *, author: str) -> list[Condition]:
     return [*words, _by(*names)] if names else words
 
 
+def entitled(title: str) -> list[Condition]:
+    """Return what finds works of exactly this title."""
+    key = title_key(title)
+    return [t.works.c.title_norm == key] if key else []
+
+
 def written_by(name: str) -> list[Condition]:
     """Return what finds the works of the people of this name."""
     key = name_key(name)
