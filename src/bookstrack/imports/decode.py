@@ -130,7 +130,7 @@ def _decoded(data: bytes, declared: str | None) -> Decoded:
     strays = _STRAY.findall(text)
     if not strays:
         return Decoded(text=text, encoding="utf-8")
-    if _is_damaged_utf8(text, strays):
+    if _is_damaged_utf8(text, len(strays), is_declared=bool(_declared(declared))):
         return Decoded(text=without_stray_bytes(text), encoding="utf-8", repaired_bytes=len(strays))
     return _legacy(data, declared)
 
@@ -159,16 +159,18 @@ def _utf16_without_mark(data: bytes) -> str | None:
     return None
 
 
-def _is_damaged_utf8(text: str, strays: list[str]) -> bool:
+def _is_damaged_utf8(text: str, strays: int, *, is_declared: bool) -> bool:
     """Tell whether stray bytes are damage in UTF-8, or the sign of another encoding.
 
-    Where nothing else speaks for UTF-8, a few stray bytes in a long text are damage only if they
-    make no sense as letters of Windows-1252: an English library with three accents is one, too.
+    Chance makes some sequences of UTF-8 in any encoding, most in those of the Far East, which are
+    read only where declared. Where nothing else speaks for UTF-8, a few stray bytes in a long
+    text are damage only if they make no sense as letters of Windows-1252: an English library with
+    three accents is one, too.
     """
     sequences = len(_ORDINARY.findall(text))
     if sequences:
-        return len(strays) <= sequences * _STRAYS_PER_SEQUENCE
-    if len(strays) * _CHARACTERS_PER_STRAY > len(text):
+        return strays <= sequences * (1 if is_declared else _STRAYS_PER_SEQUENCE)
+    if strays * _CHARACTERS_PER_STRAY > len(text):
         return False
     return _are_combining(text) or not _are_windows_letters(text)
 

@@ -40,7 +40,6 @@ _FILM = re.compile(r"laser\s?disc|movie|film|\bcassette\b|\brecord(?:ing)?\b", r
 _SPOKEN = re.compile(r"audio|book", re.I)
 _MOST_NUMBERS = 50
 _EVERYTHING = "your library"
-_READ_ELSEWHERE = "read but unowned"
 
 
 def _fits(names: frozenset[str]) -> bool:
@@ -107,7 +106,7 @@ def _sort_collections(cells: Cells) -> None:
     own: list[str] = []
     found: dict[ReadingStatus, str] = {}
     for name in filter(None, map(str.strip, cells.pop(Field.COLLECTIONS, "").split(","))):
-        status = _collection_status(name)
+        status = status_of(name).status
         if status is not None:
             found.setdefault(status, name)
         elif name.casefold() != _EVERYTHING:
@@ -118,12 +117,6 @@ def _sort_collections(cells: Cells) -> None:
             break
     if own:
         cells[Field.SHELVES] = ", ".join(filter(None, (cells.get(Field.SHELVES), *own)))
-
-
-def _collection_status(name: str) -> ReadingStatus | None:
-    if name.casefold() == _READ_ELSEWHERE:
-        return ReadingStatus.COMPLETED
-    return status_of(name).status
 
 
 LAYOUT = Layout(

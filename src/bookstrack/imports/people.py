@@ -35,7 +35,7 @@ _TITLE_OF = re.compile(
     re.I,
 )
 _JOINT = re.compile(r"\s&\s|\sand\s|\|", re.I)
-_INITIAL = re.compile(r"(?:[^\W\d_]\.?-?){1,3}")
+_INITIAL = re.compile(r"(?:[^\W\d_]\.-?){1,4}|[A-Z]{1,2}")
 _STARTS_WITH_INITIAL = re.compile(r"[^\W\d_]\.\s?\S")
 _PARTICLE = re.compile(r"(?:van|von|de|der|den|del|della|di|da|du|la|le|ten|ter|af|av)\b")
 _FAR_EAST = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af]")

@@ -91,7 +91,7 @@ def open_sheet(
     """Return the table in a text.
 
     Raises:
-        Unreadable: with any reason but ``empty`` and ``binary``.
+        Unreadable: with any reason but ``binary``.
     """
     text = decoded.text
     sign = mapping.delimiter if mapping is not None else None
@@ -99,6 +99,8 @@ def open_sheet(
     _refuse_blank_header(text, dialect)
     dialect = _with_ordinary_quotes(text, dialect, forced_format)
     found = list(islice(records(text, dialect), max_rows + 2))
+    if not found:
+        raise Unreadable(Reason.EMPTY, "The file holds nothing but blank cells")
     if not dialect.delimiter:
         return _bare_list(text, dialect, found, max_rows)
     if len(found[0].cells) > MOST_COLUMNS:

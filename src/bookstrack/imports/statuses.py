@@ -13,7 +13,8 @@ _WORDS = {
     ReadingStatus.WANT_TO_READ: "to read, want to read, wishlist, wish list, planned, tbr, to buy, "
     "unread, to reread, plan to read, want to reread, not started",
     ReadingStatus.READING: "currently reading, reading, in progress, started, paused, on hold",
-    ReadingStatus.COMPLETED: "read, finished, already read, completed, complete, done",
+    ReadingStatus.COMPLETED: "read, finished, already read, completed, complete, done, "
+    "read but unowned",
     None: "did not finish, dnf, stopped, abandoned, unfinished, gave up",
 }
 _STATUSES = {word: status for status, words in _WORDS.items() for word in words.split(", ")}
