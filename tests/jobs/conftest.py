@@ -195,17 +195,17 @@ class World:
         process = Process(self, executor=executor, works=works)
         if known:
             await process.store.register(executor)
+            process.keeper._known = True
         self.processes.append(process)
         return process
 
     async def settle(self):
         """Let everything run that need not wait for time."""
         quiet = 0
-        while quiet < 3:
+        while quiet < 2:
             for _ in range(10):
                 await asyncio.sleep(0)
             if any(process.store.flying for process in self.processes):
-                await asyncio.sleep(0.0005)
                 quiet = 0
             else:
                 quiet += 1

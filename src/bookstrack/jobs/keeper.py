@@ -98,8 +98,7 @@ class Keeper:
         Raises:
             StorageUnavailable: the database cannot be reached.
         """
-        if not self._known:
-            await self._register()
+        await self._register()
         await self._store.renew(
             self._executor.id,
             now=self._clock.time(),
@@ -157,8 +156,9 @@ class Keeper:
             await self._feeds.tell(job_id, event)
 
     async def _register(self) -> None:
-        await self._store.register(self._executor)
-        self._known = True
+        if not self._known:
+            await self._store.register(self._executor)
+            self._known = True
 
     async def _every(self, seconds: float, name: str, duty: Callable[[], Awaitable[None]]) -> None:
         if name == "orphans":
