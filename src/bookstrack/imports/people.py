@@ -34,6 +34,7 @@ _TITLE_OF = re.compile(
     r"prince|princess|king|queen|bishop|archbishop|saint)\sof\s)",
     re.I,
 )
+_SEVERAL = re.compile(r";|\s&\s|\|")
 _JOINT = re.compile(r"\s&\s|\sand\s|\|", re.I)
 _INITIAL = re.compile(r"(?:[^\W\d_]\.-?){1,4}|[A-Z]{1,2}")
 _STARTS_WITH_INITIAL = re.compile(r"[^\W\d_]\.\s?\S")
@@ -69,10 +70,14 @@ def style_beside(cell: str, sorted_cell: str, style: NameStyle) -> NameStyle:
         return style
     if cell.casefold() == sorted_cell.casefold():
         return NameStyle.SORTED if "," in cell else style
-    if re.search(r";|\s&\s|\|", sorted_cell):
-        return NameStyle.LISTED
-    is_one = name_key(sorted_cell[:200]) == name_key(cell[:200])
+    if _SEVERAL.search(sorted_cell):
+        return style if _SEVERAL.search(cell) else NameStyle.LISTED
+    is_one = _words(sorted_cell) == _words(cell)
     return NameStyle.WHOLE if is_one else style
+
+
+def _words(cell: str) -> list[str]:
+    return sorted(name_key(cell[:200].replace(",", " ")).split())
 
 
 def _separate(text: str, style: NameStyle) -> list[str]:

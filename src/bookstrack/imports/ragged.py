@@ -12,12 +12,12 @@ from msgspec import Struct
 from bookstrack.imports.cells import bare
 from bookstrack.imports.dates import read_date
 from bookstrack.imports.fields import DATES, NUMBERS_OF_BOOKS, Field
-from bookstrack.imports.isbns import holds_isbn
 from bookstrack.imports.people import is_suffix
 
 _MOST_JOINTS = 3
 _MOST_CELLS = 60
 _LONGEST = 64
+_FEWEST_DIGITS = 9
 _NUMBER = re.compile(r"-?\d{1,4}(?:[.,]\d{1,2})?(?:\s?/\s?\d+)?|[★☆⭐½]+")
 _YEAR = re.compile(r"-?\d{1,4}(?:\.0)?")
 
@@ -96,9 +96,10 @@ def _is_valid(row: Sequence[str], shape: Shape) -> bool:
 
 
 def _is_isbn(cell: str) -> bool:
-    if holds_isbn(cell):
-        return True
-    return sum(map(str.isdigit, cell[:_LONGEST])) >= 9 and not cell[0].isalpha()
+    """Tell whether a cell is one number, right or wrong; a name before it is another cell."""
+    if cell[0].isalpha() or "," in cell:
+        return False
+    return sum(map(str.isdigit, cell[:_LONGEST])) >= _FEWEST_DIGITS
 
 
 def _is_number(cell: str) -> bool:

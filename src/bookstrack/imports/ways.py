@@ -73,7 +73,7 @@ def _name_style(layout: Layout, cells: Sequence[str]) -> NameStyle:
         return layout.names
     pairs = [cell.split(",") for cell in cells if cell.count(",") == 1]
     turned = sum(is_surname_first(last.strip(), first.strip()) for last, first in pairs)
-    is_sorted = turned * 3 >= len(cells) * 2 and turned * 10 >= len(pairs) * 7
+    is_sorted = turned * 2 >= len(cells) and turned * 10 >= len(pairs) * 7
     return NameStyle.SORTED if is_sorted else layout.names
 
 
