@@ -182,6 +182,13 @@ def summary(job: Job, **counts: Any) -> Summary:
     )
 
 
+async def eventually(condition: Callable[[], Any]) -> None:
+    """Wait until something is true that happens a little later, on another task's turn."""
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110 there is no event for it
+            await asyncio.sleep(0.01)
+
+
 class Talk:
     """One open socket, and everything that came over it as the bytes it was."""
 

@@ -14,6 +14,7 @@ from staged import (
     ID,
     SCAN,
     WORKING,
+    eventually,
     summary,
     theatre,
 )
@@ -136,8 +137,7 @@ async def test_who_comes_late_gets_the_end_at_once(theatre, status, kind, close,
     await talk.silent()
     await run.clock.advance(0.2)  # 5.1 s: less than the 6 that are promised
     assert await talk.closed() == close
-    await asyncio.sleep(0)
-    assert run.stage.followers == 0
+    await eventually(lambda: run.stage.followers == 0)
 
 
 async def test_who_counts_events_gets_the_missing_ones_too(theatre):
@@ -505,10 +505,5 @@ async def test_who_leaves_is_forgotten(theatre):
     await talk.next()
     assert run.open_sockets() == 1
     await talk.socket.close()
-    for _ in range(200):
-        if not run.stage.followers and not run.open_sockets():
-            break
-        await asyncio.sleep(0.01)
-    assert run.stage.followers == 0
-    assert run.open_sockets() == 0
+    await eventually(lambda: not run.stage.followers and not run.open_sockets())
     await run.stage.emit(WORKING, processed=1)

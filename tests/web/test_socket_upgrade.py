@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from structlog.testing import capture_logs
 
-from staged import ID, TOKEN, theatre
+from staged import ID, TOKEN, eventually, theatre
 
 __all__ = ["theatre"]
 
@@ -118,8 +118,7 @@ async def test_the_number_of_streams_of_a_caller_is_limited(theatre):
     assert refusal.json["error"]["code"] == "RATE_LIMIT_EXCEEDED"
     assert int(refusal.headers["Retry-After"]) > 0
     await first.socket.close()
-    while run.open_sockets() == 2:  # the server learns of it a little later
-        await asyncio.sleep(0.01)
+    await eventually(lambda: run.open_sockets() == 1)
     await run.talk()
 
 
