@@ -128,9 +128,14 @@ def hostile() -> Iterator[tuple[str, str]]:
     yield "one title", NAMES + "".join(f"T,A,{generated_isbn(n)}\n" for n in range(10_000))
 
 
-@pytest.mark.parametrize(("name", "text"), hostile(), ids=lambda value: str(value)[:40])
-def test_no_file_takes_long(name: str, text: str) -> None:
-    start = time.process_time()
-    with suppress(Unreadable):
-        read_export(text.encode())
-    assert time.process_time() - start < 5, name
+def test_no_file_takes_long() -> None:
+    slow: dict[str, float] = {}
+    for name, text in hostile():
+        data = text.encode()
+        start = time.process_time()
+        with suppress(Unreadable):
+            read_export(data)
+        spent = time.process_time() - start
+        if spent > 2:
+            slow[name] = spent
+    assert slow == {}
