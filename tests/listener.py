@@ -83,6 +83,10 @@ class Listener:
     def close(self) -> None:
         self._writer.close()
 
+    def abort(self) -> None:
+        """Hang up without reading what is on its way."""
+        self._writer.transport.abort()
+
     async def aclose(self) -> None:
         self._writer.close()
         with suppress(ConnectionError):

@@ -124,7 +124,7 @@ def _canonical(job: Streamed, event: Event) -> tuple[str, _Data]:
         "totalCount": event.total,
         "timestamp": event.at,
     }
-    if event.current_item is not None:
+    if event.current_item is not None and event.status is not JobStatus.COMPLETED:
         data["currentItem"] = event.current_item
     if event.message is not None:
         data["message"] = event.message
