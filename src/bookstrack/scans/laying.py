@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
+from math import ceil
 
 from msgspec import Struct
 from rapidfuzz.distance import Levenshtein
@@ -22,6 +23,9 @@ _PARTED = 5  # words of a spine that one word of a book may be
 _LEAST_ALIKE = 0.75
 _CUT = 0.6  # the worth of a word whose end is covered or cut off
 _LEAST_CUT = 4
+_STICKING = 2  # letters of initials that were read as part of a surname
+_LEAST_STICKING = 5
+_STUCK = 0.85
 _NUMBER = re.compile(r"\d{1,3}|i{2,3}|iv|vi{0,3}|ix|xi{0,3}")
 _PARTICLES = frozenset({"van", "von", "der", "de", "la", "le", "du", "di", "da", "jr", "sr", "phd"})
 
@@ -45,8 +49,33 @@ class SpineWord(Struct, frozen=True, kw_only=True):
     imprint: bool
 
 
-def spine_words(lines: Sequence[TextLine]) -> list[SpineWord]:
-    """Return the words of lines in reading order; the line's number is its place."""
+class SpineText:
+    """The words of lines in reading order, ready to be compared with many books."""
+
+    def __init__(self, lines: Sequence[TextLine]) -> None:
+        self.words = _spine_words(lines)
+        self._singles: dict[int, list[tuple[range, str]]] = {}
+        self._parted: dict[int, list[tuple[range, str]]] = {}
+        for number, word in enumerate(self.words):
+            joined = word.text
+            self._singles.setdefault(len(joined), []).append((range(number, number + 1), joined))
+            for end in range(number + 1, min(len(self.words), number + _PARTED)):
+                joined += self.words[end].text
+                self._parted.setdefault(len(joined), []).append((range(number, end + 1), joined))
+
+    def alike(self, wanted: str, *, parted: bool) -> Iterator[tuple[range, float]]:
+        """Yield where a word may stand, and how alike it is there; ``parted``: in pieces too."""
+        length = len(wanted)
+        for other in range(ceil(length * _LEAST_ALIKE), int(length / _LEAST_ALIKE) + 1):
+            found = self._singles.get(other, [])
+            if parted and other in self._parted:
+                found = found + self._parted[other]
+            for span, text in found:
+                if alike := likeness(wanted, text):
+                    yield span, alike
+
+
+def _spine_words(lines: Sequence[TextLine]) -> list[SpineWord]:
     return [
         SpineWord(
             text=word,
@@ -92,9 +121,9 @@ def wanted_words(title: str, subtitle: str, authors: Iterable[str]) -> list[Want
     return wanted
 
 
-def lay(wanted: list[Wanted], words: Sequence[SpineWord]) -> Iterator[Laid]:
+def lay(wanted: list[Wanted], spine: SpineText) -> Iterator[Laid]:
     """Yield ways to lay words on each other that do not overlap, the most telling first."""
-    ways = sorted(_ways(wanted, words), key=lambda way: (-way.gain, way.seen.start))
+    ways = sorted(_ways(wanted, spine), key=lambda way: (-way.gain, way.seen.start))
     used_wanted: set[int] = set()
     used_seen: set[int] = set()
     for way in ways:
@@ -104,27 +133,17 @@ def lay(wanted: list[Wanted], words: Sequence[SpineWord]) -> Iterator[Laid]:
             yield way
 
 
-def _ways(wanted: list[Wanted], words: Sequence[SpineWord]) -> Iterator[Laid]:
+def _ways(wanted: list[Wanted], spine: SpineText) -> Iterator[Laid]:
     for start in range(len(wanted)):
         joined = ""
         for end in range(start, min(len(wanted), start + _RUN_TOGETHER)):
             if wanted[end].group != wanted[start].group:
                 break
             joined += wanted[end].text
-            for number, word in enumerate(words):
-                alike = likeness(joined, word.text)
-                if alike:
-                    span = range(start, end + 1)
-                    yield _laid(alike, wanted, span, range(number, number + 1))
-    for number in range(len(words)):
-        joined = words[number].text
-        for end in range(number + 1, min(len(words), number + _PARTED)):
-            joined += words[end].text
-            for place, word in enumerate(wanted):
-                alike = likeness(word.text, joined)
-                if alike:
-                    yield _laid(alike, wanted, range(place, place + 1), range(number, end + 1))
-    yield from _cut_off(wanted, words)
+            for span, alike in spine.alike(joined, parted=start == end):
+                yield _laid(alike, wanted, range(start, end + 1), span)
+    yield from _cut_off(wanted, spine.words)
+    yield from _with_initials(wanted, spine.words)
 
 
 def _laid(alike: float, wanted: list[Wanted], span: range, seen: range) -> Laid:
@@ -146,6 +165,16 @@ def _cut_off(wanted: list[Wanted], words: Sequence[SpineWord]) -> Iterator[Laid]
                 if alike >= _LEAST_ALIKE and one.text[0] == word.text[0]:
                     span, seen = range(place, place + 1), range(number, number + 1)
                     yield _laid(_CUT * alike, wanted, span, seen)
+
+
+def _with_initials(wanted: list[Wanted], words: Sequence[SpineWord]) -> Iterator[Laid]:
+    """Yield surnames to which one or two letters stick that were initials above them."""
+    for place, one in enumerate(wanted):
+        if one.field is not Field.SURNAME or len(one.text) < _LEAST_STICKING:
+            continue
+        for number, word in enumerate(words):
+            if word.text.endswith(one.text) and 0 < len(word.text) - len(one.text) <= _STICKING:
+                yield _laid(_STUCK, wanted, range(place, place + 1), range(number, number + 1))
 
 
 def likeness(wanted: str, seen: str) -> float:

@@ -8,7 +8,7 @@ was read.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 
 import msgspec
 from msgspec import Struct
@@ -16,7 +16,7 @@ from msgspec import Struct
 from bookstrack.normalise.titles import title_key
 from bookstrack.scans.candidates import Candidate, Candidates
 from bookstrack.scans.detection import Detection
-from bookstrack.scans.laying import spine_words
+from bookstrack.scans.laying import SpineText
 from bookstrack.scans.ocr import TextLine
 from bookstrack.scans.scoring import Fit, fit, main_title
 from bookstrack.scans.spines import Spine, near, spine_of
@@ -41,7 +41,7 @@ _TIE = 0.02
 _JOINED = 0.97
 _MOST_BOOKS_A_SPINE = 4
 _MOST_AROUND = 6
-_MOST_WORDS = 16
+_MOST_WORDS = 20
 _LEAST_CONFIDENCE = 0.4
 
 
@@ -145,16 +145,26 @@ class _Matcher:
     async def _books_on(self, spine: Spine) -> tuple[list[_Found], tuple[TextLine, ...]]:
         """Return the books proved by one spine, and the lines that they leave."""
         await self._ask_about(spine.lines)
-        books: list[_Found] = []
-        lines = spine.lines
-        while lines and len(books) < _MOST_BOOKS_A_SPINE:
-            best = self._best(lines)
-            if best is None or not best.recognised:
-                break
-            books.append(best)
-            used = set(map(id, best.used))
-            lines = tuple(line for line in lines if id(line) not in used)
-        return books, lines
+        books = self._proved(spine.lines, at_most=_MOST_BOOKS_A_SPINE)
+        used = {id(line) for book in books for line in book.used}
+        return books, tuple(line for line in spine.lines if id(line) not in used)
+
+    def _proved(self, lines: tuple[TextLine, ...], *, at_most: int) -> list[_Found]:
+        """Return the books that lines prove.
+
+        A book beside which other large print stands is believed only where that print proves
+        another one: then two spines were taken for one.
+        """
+        best = self._best_known(lines) if lines and at_most else None
+        if best is None or best.fit.score < RECOGNISED:
+            return []
+        used = set(map(id, best.used))
+        rest = tuple(line for line in lines if id(line) not in used)
+        others = self._proved(rest, at_most=at_most - 1)
+        if best.recognised:
+            return [best, *others]
+        alone = self._best_known(tuple(best.used)) if others else None
+        return [alone, *others] if alone is not None and alone.recognised else []
 
     async def _joined(self, pieces: Sequence[_Piece]) -> AsyncIterator[_Found]:
         """Yield books whose title stands on one piece and whose author on another near it."""
@@ -169,20 +179,20 @@ class _Matcher:
             if id(piece) in taken or len(free) < 2:
                 continue
             lines = tuple(line for one in free for line in one.lines)
-            await self._ask(lines)
-            best = self._best(lines)
+            offered = await self._ask(lines)
+            best = _best(lines, offered)
             if best is None or best.fit.score < RECOGNISED:
                 continue
             used = set(map(id, best.used))
             parts = [one for one in free if not used.isdisjoint(map(id, one.lines))]
-            again = self._best(tuple(line for one in parts for line in one.lines))
+            again = _best(tuple(line for one in parts for line in one.lines), offered)
             if len(parts) > 1 and again is not None and again.recognised:
                 taken.update(map(id, parts))
                 yield msgspec.structs.replace(again, joined=True)
 
     def _unsure(self, piece: _Piece) -> Detection | None:
         """Return the suggestion for a piece, or its text, or nothing where it says too little."""
-        best = self._best(piece.lines)
+        best = self._best_known(piece.lines)
         if best is not None and best.suggested:
             return self._detection(best, piece.lines)
         texts = [line.text for line in piece.lines if not is_imprint(words_of(line.text))]
@@ -199,27 +209,10 @@ class _Matcher:
             partially_visible=spine.partially_visible,
         )
 
-    def _best(self, lines: tuple[TextLine, ...]) -> _Found | None:
-        """Return the book that fits lines best, of those that a source offered for them."""
-        offered: dict[int, Candidate] = {}
-        for line in lines:
-            offered.update((id(one), one) for one in self._known.get(id(line), ()))
-        words = spine_words(lines)
-        fits = sorted(
-            (fit(words, candidate) for candidate in offered.values()),
-            key=lambda found: found.rank,
-            reverse=True,
-        )
-        if not fits:
-            return None
-        best = fits[0]
-        tied = any(
-            best.rank[0] - other.rank[0] <= _TIE
-            and _proves(other)
-            and not same_book(best.candidate, other.candidate)
-            for other in fits[1:]
-        )
-        return _Found(fit=best, lines=lines, tied=tied)
+    def _best_known(self, lines: tuple[TextLine, ...]) -> _Found | None:
+        """Return the book that fits lines best, of those that the source offered for them."""
+        known = (self._known.get(id(line), ()) for line in lines)
+        return _best(lines, [candidate for found in known for candidate in found])
 
     async def _ask_about(self, lines: tuple[TextLine, ...]) -> None:
         """Ask about all words of a spine, then about its largest lines alone."""
@@ -230,7 +223,9 @@ class _Matcher:
         for line in by_size[: self._asking.a_spine - 1]:
             await self._ask(lines, only=line)
 
-    async def _ask(self, lines: tuple[TextLine, ...], *, only: TextLine | None = None) -> None:
+    async def _ask(
+        self, lines: tuple[TextLine, ...], *, only: TextLine | None = None
+    ) -> Sequence[Candidate]:
         """Ask for the words of lines, or of one of them; remember the answer for them all."""
         asked = (only,) if only is not None else lines
         words = [
@@ -241,7 +236,7 @@ class _Matcher:
             if tells(word)
         ]
         if not words or self._left <= 0:
-            return
+            return ()
         self._left -= 1
         ordered = [word for _, word in sorted(words, key=lambda pair: -pair[0])]
         found = await self._candidates.find(
@@ -249,6 +244,7 @@ class _Matcher:
         )
         for line in lines:
             self._known.setdefault(id(line), []).extend(found)
+        return found
 
     def _detection(self, book: _Found, lines: Sequence[TextLine]) -> Detection:
         spine, candidate = spine_of(lines, self._size), book.fit.candidate
@@ -263,6 +259,26 @@ class _Matcher:
             partially_visible=spine.partially_visible,
             work_id=candidate.work_id,
         )
+
+
+def _best(lines: tuple[TextLine, ...], offered: Iterable[Candidate]) -> _Found | None:
+    """Return the book that fits lines best."""
+    spine = SpineText(lines)
+    fits = sorted(
+        (fit(spine, candidate) for candidate in dict.fromkeys(offered)),
+        key=lambda found: found.rank,
+        reverse=True,
+    )
+    if not fits:
+        return None
+    best = fits[0]
+    tied = any(
+        best.rank[0] - other.rank[0] <= _TIE
+        and _proves(other)
+        and not same_book(best.candidate, other.candidate)
+        for other in fits[1:]
+    )
+    return _Found(fit=best, lines=lines, tied=tied)
 
 
 def _proves(found: Fit) -> bool:

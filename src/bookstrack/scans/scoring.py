@@ -9,12 +9,25 @@ from functools import lru_cache
 from msgspec import Struct
 
 from bookstrack.scans.candidates import Candidate
-from bookstrack.scans.laying import Field, SpineWord, Wanted, is_number, lay, wanted_words
+from bookstrack.scans.laying import (
+    Field,
+    SpineText,
+    SpineWord,
+    Wanted,
+    is_number,
+    lay,
+    wanted_words,
+)
 from bookstrack.scans.words import FUNCTION_WORDS, words_of
 
 _BRACKETS = re.compile(r"\s*[(\[][^()\[\]]*[)\]]\s*")
 _SUBTITLE = re.compile(r"\s*(?::|;| - | – | — |/)\s*")
 _LARGE = 0.6  # of the title's letters: what is smaller is small print
+_LARGE_BESIDE_NAME = 0.85
+_WELL_READ = 0.75
+_VOLUME = frozenset({"vol", "volume", "volumes", "band", "bd", "tome", "part", "teil", "parte"})
+_WHOLE_NAME = 2  # words of it
+_ANOTHER_PERSON = 0.5
 
 
 class Fit(Struct, frozen=True, kw_only=True):
@@ -53,9 +66,9 @@ class Fit(Struct, frozen=True, kw_only=True):
         return (round(self.score * (0.5 + 0.5 * self.precision), 3), self.given, self.letters)
 
 
-def fit(words: Sequence[SpineWord], candidate: Candidate) -> Fit:
+def fit(spine: SpineText, candidate: Candidate) -> Fit:
     """Lay a candidate on a spine and say how well it fits."""
-    fits = [_fit(words, candidate, title, sub) for title, sub in _titles(candidate)]
+    fits = [_fit(spine, candidate, title, sub) for title, sub in _titles(candidate)]
     return max(fits, key=lambda found: found.rank)
 
 
@@ -67,18 +80,27 @@ def main_title(candidate: Candidate) -> str:
 class _Evidence:
     """What of a book's words was found, and where on the spine."""
 
-    def __init__(self, wanted: list[Wanted], words: Sequence[SpineWord]) -> None:
+    def __init__(self, wanted: list[Wanted], spine: SpineText) -> None:
+        words = spine.words
         self.wanted = wanted
         self.likeness: dict[int, float] = {}
         self.seen: set[int] = set()
+        self.seen_titles: set[int] = set()
         self.title_lines: set[int] = set()
+        self.author_lines: set[int] = set()
         common: set[int] = set()
-        for laid in lay(wanted, words):
+        for laid in lay(wanted, spine):
             self.seen.update(laid.seen)
             self.likeness.update(dict.fromkeys(laid.wanted, laid.alike))
-            titled = [wanted[n].text for n in laid.wanted if wanted[n].field is Field.TITLE]
-            lines = {words[n].line for n in laid.seen} if titled else set[int]()
-            (common if FUNCTION_WORDS.issuperset(titled) else self.title_lines).update(lines)
+            lines = {words[n].line for n in laid.seen}
+            fields = {wanted[n].field for n in laid.wanted}
+            if Field.SURNAME in fields:
+                self.author_lines.update(lines)
+            if not fields.isdisjoint((Field.TITLE, Field.SUBTITLE)):
+                self.seen_titles.update(laid.seen)
+            if Field.TITLE in fields:
+                texts = (wanted[n].text for n in laid.wanted)
+                (common if FUNCTION_WORDS.issuperset(texts) else self.title_lines).update(lines)
         self.title_lines = self.title_lines or common
 
     def numbers(self, field: Field) -> list[int]:
@@ -88,6 +110,40 @@ class _Evidence:
     def found(self, field: Field) -> list[float]:
         """Return how surely each word of a field was found."""
         return [self.likeness.get(n, 0.0) for n in self.numbers(field)]
+
+    def small_print(self) -> float:
+        """Return the share of a title's height below which letters are no part of a title.
+
+        A subtitle nearly as large is let pass where the author's whole name is there.
+        """
+        names = self.found(Field.GIVEN) + self.found(Field.SURNAME)
+        well_read = sum(name >= _WELL_READ for name in names)
+        return _LARGE_BESIDE_NAME if well_read >= _WHOLE_NAME else _LARGE
+
+    def best_author(self, words: Sequence[SpineWord]) -> tuple[float, float]:
+        """Return how surely the surname and the given names of the author on the spine are there.
+
+        A surname beside other names than the author's is another person's.
+        """
+        best = (0.0, 0.0)
+        for group in {self.wanted[n].group for n in self.numbers(Field.SURNAME)}:
+            names = [n for n, word in enumerate(self.wanted) if word.group == group]
+            given = [n for n in names if self.wanted[n].field is Field.GIVEN]
+            surname = max(self.likeness.get(n, 0.0) for n in names if n not in given)
+            share = sum(self.likeness.get(n, 0.0) for n in given) / len(given) if given else 0.0
+            if surname and given and not share and self._is_named_otherwise(words):
+                surname = min(surname, _ANOTHER_PERSON)
+            best = max(best, (surname, share))
+        return best
+
+    def _is_named_otherwise(self, words: Sequence[SpineWord]) -> bool:
+        return any(
+            word.line in self.author_lines - self.title_lines
+            and number not in self.seen
+            and len(word.text) > 2
+            and not word.text.isdigit()
+            for number, word in enumerate(words)
+        )
 
     def title_share(self) -> float:
         """Return how much of the title's weight was found."""
@@ -99,8 +155,10 @@ class _Evidence:
     def numbers_agree(self, words: Sequence[SpineWord]) -> bool:
         """Tell whether no number of the title is missing, and none is beside it."""
         missing = any(
-            n not in self.likeness and is_number(self.wanted[n].text)
-            for n in self.numbers(Field.TITLE)
+            n not in self.likeness
+            and is_number(self.wanted[n].text)
+            and (n in self.numbers(Field.TITLE) or self.wanted[n - 1].text in _VOLUME)
+            for n in range(len(self.wanted))
         )
         return not missing and not any(
             word.line in self.title_lines and number not in self.seen and is_number(word.text)
@@ -108,15 +166,16 @@ class _Evidence:
         )
 
 
-def _fit(words: Sequence[SpineWord], candidate: Candidate, title: str, subtitle: str) -> Fit:
-    evidence = _Evidence(wanted_words(title, subtitle, candidate.authors), words)
-    seen, given = evidence.seen, evidence.found(Field.GIVEN)
+def _fit(spine: SpineText, candidate: Candidate, title: str, subtitle: str) -> Fit:
+    evidence = _Evidence(wanted_words(title, subtitle, candidate.authors), spine)
+    words, seen = spine.words, evidence.seen
+    author, given = evidence.best_author(words)
     return Fit(
         candidate=candidate,
         title=evidence.title_share(),
-        author=max(evidence.found(Field.SURNAME), default=0.0),
-        given=sum(given) / len(given) if given else 0.0,
-        precision=_precision(words, seen, evidence.title_lines),
+        author=author,
+        given=given,
+        precision=_precision(words, evidence),
         confidence=_mean_confidence(words, seen),
         letters=sum(len(words[n].text) for n in seen),
         numbers_agree=evidence.numbers_agree(words),
@@ -137,17 +196,21 @@ def _titles(candidate: Candidate) -> tuple[tuple[str, str], ...]:
     return tuple(ways) or ((bare, more),)
 
 
-def _precision(words: Sequence[SpineWord], seen: set[int], title_lines: set[int]) -> float:
-    """Return the share of letters that the book explains, on lines that can hold a title."""
-    heights = [word.height for word in words if word.line in title_lines]
-    least = _LARGE * max(heights, default=0.0)
+def _precision(words: Sequence[SpineWord], evidence: _Evidence) -> float:
+    """Return the share of letters that title and subtitle explain, where a title can stand.
+
+    That is on the title's own lines and on others set as large, save for the author's.
+    """
+    heights = [word.height for word in words if word.line in evidence.title_lines]
+    least = evidence.small_print() * max(heights, default=0.0)
     explained = total = 0
     for number, word in enumerate(words):
-        if number in seen:
+        if number in evidence.seen_titles:
             explained += len(word.text)
-        elif _says_nothing(word) or (word.line not in title_lines and word.height < least):
-            continue
-        total += len(word.text)
+            total += len(word.text)
+        elif number not in evidence.seen and not _says_nothing(word):
+            is_aside = word.height < least or word.line in evidence.author_lines
+            total += len(word.text) if word.line in evidence.title_lines or not is_aside else 0
     return explained / total if total else 0.0
 
 

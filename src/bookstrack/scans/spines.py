@@ -23,6 +23,8 @@ _ON_ONE_LINE = 0.5
 _GAP = 6.0  # times the letters' height, between two pieces of one line
 _GAP_OF_SHORTER = 0.8  # times the shorter piece's length
 _BESIDE = 0.7  # times the smaller letters' height, between two lines
+_LEANING = 28.0  # degrees
+_ORNAMENT = 2
 _FAR = 15.0  # times the letters' height, between title and author with a picture between
 _ENTWINED = 0.2  # times the smaller letters' height: so far do boxes of two books never overlap
 _CROSSING = 0.6  # of the length of the line it crosses
@@ -57,6 +59,7 @@ class Spine(Struct, frozen=True, kw_only=True):
 def find_spines(lines: Sequence[TextLine], image: Image.Image) -> list[Spine]:
     """Return the spines of an upright picture, from left to right, then downward."""
     edges = EdgeMap(image)
+    lines = [line for line in lines if _may_be_on_spine(line)]
     groups = list(range(len(lines)))
     for one, other in combinations(range(len(lines)), 2):
         if groups[one] != groups[other] and _together(lines[one], lines[other], edges):
@@ -67,6 +70,14 @@ def find_spines(lines: Sequence[TextLine], image: Image.Image) -> list[Spine]:
         members.setdefault(group, []).append(line)
     spines = [spine_of(found, image.size) for found in members.values()]
     return sorted(spines, key=lambda spine: (round(spine.box.x, 2), spine.box.y))
+
+
+def _may_be_on_spine(line: TextLine) -> bool:
+    """Tell whether a line runs as spines do and is no mere ornament read as a sign or two."""
+    leaning = abs((line.angle + 45) % 90 - 45)
+    letters = [char for char in line.text if char.isalnum()]
+    is_ornament = len(letters) <= _ORNAMENT and not "".join(letters).isascii()
+    return leaning <= _LEANING and not is_ornament
 
 
 def spine_of(lines: Sequence[TextLine], size: tuple[int, int]) -> Spine:

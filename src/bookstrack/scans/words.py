@@ -5,12 +5,17 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
+from rapidfuzz.distance import Levenshtein
+
 from bookstrack.normalise.folding import fold
 
 _WORD = re.compile(r"[^\W_]+")
 _APOSTROPHES = re.compile(r"['’‘ʼʻ`´′]")
 _CAMEL = re.compile(r"(?<=[a-zà-öø-ÿ]{2})(?=[A-ZÀ-ÖØ-Þ][a-zà-öø-ÿ])")
-_NUMBERED = re.compile(r"(?<=[A-Za-zÀ-ÿ]{3})(?=\d)|(?<=\d)(?=[A-Za-zÀ-ÿ]{3})")
+_NUMBERED = re.compile(r"(?<=[A-Za-zÀ-ÿ]{3})(?=\d)|(?<=\d\d)(?=[A-Za-zÀ-ÿ]{3})")
+
+_LEAST_MISREAD = 6
+_MISREAD = 0.82
 
 _SHARED = """
 the a an of and to in on at for with from by is it or as my his her our your its be not no
@@ -64,7 +69,17 @@ def words_of(text: str) -> tuple[str, ...]:
 def is_imprint(words: tuple[str, ...]) -> bool:
     """Tell whether folded words are a publisher's name, a genre or a number and nothing else."""
     rest = _IMPRINT_PHRASES.sub("", " ".join(words)).split()
-    return all(word in _IMPRINTS or word.isdigit() for word in rest)
+    return all(word.isdigit() or _names_publisher(word) for word in rest)
+
+
+@lru_cache(maxsize=8_192)
+def _names_publisher(word: str) -> bool:
+    """Tell whether a word is a known publisher, be it misread, or says that it is one."""
+    if word in _IMPRINTS or (word.endswith("verlag") and len(word) > 6):
+        return True
+    return len(word) >= _LEAST_MISREAD and any(
+        Levenshtein.normalized_similarity(word, known, score_cutoff=_MISREAD) for known in _IMPRINTS
+    )
 
 
 def tells(word: str) -> bool:
