@@ -347,3 +347,10 @@ def test_generic_names(header: str, columns: dict[str, str]) -> None:
     found = read(f"{header}\n{row}\n").columns
     assert columns.items() <= found.items()
     assert len(set(found.values())) == len(found)
+
+
+def test_a_note_is_a_mark_or_words() -> None:
+    marked = one_book("Titre;Auteur;Note\nA;B C;4,5\n")
+    noted = one_book("Title,Author,Note\nA,B C,Lent to Bo\n")
+    assert (marked.reading.rating_exact, marked.reading.notes) == (4.5, None)
+    assert (noted.reading.rating_exact, noted.reading.notes) == (None, "Lent to Bo")

@@ -47,7 +47,7 @@ ITEMS = st.lists(
         status=st.sampled_from(ReadingStatus),
         added=st.dates(min_value=TODAY.replace(year=2000), max_value=TODAY).map(str),
         finished=st.none() | st.dates(min_value=TODAY.replace(year=2000), max_value=TODAY).map(str),
-        review=words(PLAIN, most=60),
+        review=words(PLAIN, most=60).map(lambda text: text and f"R{text}"),
         tags=st.lists(st.sampled_from(("sci-fi", "à lire", "2024", "über")), unique=True).map(
             tuple
         ),

@@ -10,6 +10,7 @@ LONGEST_CELL = 32_768
 """Bytes of UTF-8 one cell may have."""
 
 _MARKUP = re.compile(r"[<&]")
+_LINE_BREAK = re.compile(r"[ \t]?<[bB][rR] ?/?>")
 _ARMOUR = re.compile(r'=\s*"(.*)"', re.S)
 _ARMED = frozenset("=+-@\t\r")
 _RUINED = re.compile(r"\d(?:[.,]\d+)?\s?E\s?\+?\s?\d{1,2}", re.I)
@@ -20,10 +21,15 @@ def bare(cell: str) -> str:
     text = cell.strip()
     if text[:1] not in ("=", "'", '"'):
         return text
-    if text[0] == "'" and (text[1:2].isdigit() or text[1:2] in _ARMED) and text[1:2]:
+    if text[0] == "'" and _is_armoured(text):
         text = text[1:].strip()
     armoured = _ARMOUR.fullmatch(text)
     return armoured[1].strip() if armoured is not None else text
+
+
+def _is_armoured(text: str) -> bool:
+    """Tell whether an apostrophe stands before a number or what might be a formula."""
+    return text[1:2] in _ARMED or (text[1:2].isdigit() and text.count("'") == 1)
 
 
 def guarded(cell: str) -> str:
@@ -38,9 +44,10 @@ def one_line(cell: str) -> str:
 
 def prose(cell: str) -> str | None:
     """Return a review or note: line breaks kept, tags dropped."""
-    if _MARKUP.search(cell) is None:
-        return cell.strip() or None
-    return plain_text(cell, at_most=LONGEST_CELL)
+    text = _LINE_BREAK.sub("\n", cell) if "<" in cell else cell
+    if _MARKUP.search(text) is None:  # most reviews have no other tags: the long way is slow
+        return text.strip() or None
+    return plain_text(text, at_most=LONGEST_CELL)
 
 
 def is_too_long(cell: str) -> bool:

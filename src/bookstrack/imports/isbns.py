@@ -6,6 +6,7 @@ import re
 from functools import lru_cache
 
 from msgspec import Struct
+from stdnum import ean
 
 from bookstrack.imports.cells import is_ruined_isbn
 from bookstrack.imports.export import Doubt
@@ -14,6 +15,7 @@ from bookstrack.imports.layout import Cells
 from bookstrack.model.isbn import Isbn
 
 _LONGEST = 400
+_PLAIN = re.compile(r"97[89][0-9]{10}")
 _SHORT = re.compile(r"\d{8}[\dXx](?:\.0)?")
 _SEVERAL = re.compile(r"[,;|/\s]+")
 
@@ -49,6 +51,8 @@ def find_isbn(cells: Cells, *, padded: bool) -> FoundIsbn:
 def read_isbn(cell: str, *, padded: bool) -> str | None:
     """Return the valid ISBN-13 of a cell; of several the first."""
     text = cell[:_LONGEST]
+    if _PLAIN.fullmatch(text) and ean.calc_check_digit(text[:-1]) == text[-1]:
+        return text  # as almost all are; the long way takes ten times as long
     found = Isbn.printed(text, sbn=padded and _SHORT.fullmatch(text) is not None)
     if found is not None and found.isbn13 is not None:
         return found.isbn13

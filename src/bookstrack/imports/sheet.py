@@ -16,6 +16,7 @@ from bookstrack.imports.headless import guessed_places, is_header, isbn_column
 from bookstrack.imports.isbns import holds_isbn
 from bookstrack.imports.layout import Layout
 from bookstrack.imports.mapping import Mapping
+from bookstrack.imports.ratings import stars
 from bookstrack.imports.refusal import Reason, Unreadable
 from bookstrack.imports.sniff import (
     KNOWN_NAMES,
@@ -184,13 +185,10 @@ def _table(
     mapping: Mapping | None,
 ) -> Sheet:
     first, removed = _without_added(found[0].cells)
-    if mapping is not None:
-        forced = Format.GENERIC
-    layout = layout_named(forced) if forced is not None else layout_of(first)
+    name = forced if mapping is None else Format.GENERIC
+    layout = layout_named(name) if name is not None else layout_of(first)
     has_header = _has_header(found, layout, mapping)
-    header = [cell.strip().lstrip("\ufeff") for cell in first]
-    if not has_header:
-        header = [f"Column {number}" for number in range(1, len(header) + 1)]
+    header = _header(first, is_named=has_header)
     data = _within(found[1:] if has_header else found, max_rows)
     at, certainty = _places(layout, header, data, has_header, mapping)
     return Sheet(
@@ -204,6 +202,12 @@ def _table(
         certainty=certainty,
         removed=removed,
     )
+
+
+def _header(first: Sequence[str], *, is_named: bool) -> list[str]:
+    if is_named:
+        return [cell.strip().lstrip("\ufeff") for cell in first]
+    return [f"Column {number}" for number in range(1, len(first) + 1)]
 
 
 def _without_added(header: list[str]) -> tuple[list[str], slice]:
@@ -248,7 +252,21 @@ def _places(
         isbn = isbn_column(sample, len(header))
         if isbn is not None and isbn not in at.values():
             at[Field.ISBN] = isbn
+    _tell_marks_from_notes(at, header, sample)
     return at, _certainty(at)
+
+
+def _tell_marks_from_notes(
+    at: dict[Field, int], header: Sequence[str], sample: Sequence[Sequence[str]]
+) -> None:
+    """Move "note", a mark in French and Italian, to the notes where it holds words."""
+    place = at.get(Field.RATING)
+    if place is None or header_key(header[place]) != "note" or Field.NOTES in at:
+        return
+    cells = [bare(row[place]) for row in sample if place < len(row)]
+    filled = [cell for cell in cells if cell]
+    if sum(stars(cell, 100) is None for cell in filled) * 2 > len(filled):
+        at[Field.NOTES] = at.pop(Field.RATING)
 
 
 def _certainty(at: dict[Field, int]) -> Certainty:

@@ -179,28 +179,10 @@ class _Scanner:
 
     def _malformed(self, at: int, inside: int) -> tuple[str, int]:
         """Read a cell that begins with a quote and has single quotes in it, or no end."""
-        text = self._text
-        if self._line_end < inside:
-            self._line_end = _or_end(text.find("\n", inside), text)
-        line_end = self._line_end
-        is_loose: bool | None = (
-            None  # the opening quote belongs to a word, as in "Gideon" the Ninth
-        )
-        place = inside
-        while (quote := text.find('"', place)) >= 0:
-            if text.startswith('"', quote + 1):
-                place = quote + 2
-                continue
-            end = self._end.match(text, quote + 1)
-            if end is not None:
-                return text[inside:quote].replace('""', '"'), end.end()
-            if is_loose is None:
-                is_loose = self._is_in_cell(inside, quote)
-            if is_loose and (self._has_loose_quotes or self._opens(quote)):
-                break
-            if quote > line_end and self._opens(quote):
-                break
-            place = quote + 1
+        quote, is_loose = self._find_closing(inside)
+        closing = self._end.match(self._text, quote + 1)
+        if quote >= 0 and closing is not None:
+            return self._text[inside:quote].replace('""', '"'), closing.end()
         if not is_loose:
             raise Unreadable(
                 Reason.UNCLOSED_QUOTE,
@@ -210,6 +192,31 @@ class _Scanner:
             )
         self._has_loose_quotes = True
         return self._bare(at)
+
+    def _find_closing(self, inside: int) -> tuple[int, bool]:
+        """Return the place of the quote that closes a cell, or -1 where none does.
+
+        The second value tells whether the opening quote belongs to a word of a cell without
+        quotes, as in ``"Gideon" the Ninth``. A quote at the beginning of another cell shows that
+        this one was never closed.
+        """
+        if self._line_end < inside:
+            self._line_end = _or_end(self._text.find("\n", inside), self._text)
+        line_end, is_loose, place = self._line_end, None, inside
+        while (quote := self._text.find('"', place)) >= 0:
+            if self._text.startswith('"', quote + 1):
+                place = quote + 2
+                continue
+            if self._end.match(self._text, quote + 1) is not None:
+                return quote, False
+            if is_loose is None:
+                is_loose = self._is_in_cell(inside, quote)
+            if (is_loose and self._has_loose_quotes) or (
+                self._opens(quote) and (is_loose or quote > line_end)
+            ):
+                break
+            place = quote + 1
+        return -1, bool(is_loose)
 
     def _is_in_cell(self, start: int, stop: int) -> bool:
         """Tell whether a stretch holds neither delimiter nor line end."""
