@@ -1,4 +1,4 @@
-"""``python -m bench [warm] [restart] [cold] [memory]``: measure and print; all without a name."""
+"""``python -m bench [warm] [restart] [cold] [memory] [jobs]``: measure; all without a name."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from argparse import ArgumentParser
 
 from bench.cold import cold
 from bench.figures import table
+from bench.jobs import jobs
 from bench.processes import pin_self
 from bench.start import memory
 from bench.warm import restart, warm
 
-_SECTIONS = {"warm": warm, "restart": restart, "cold": cold, "memory": memory}
+_SECTIONS = {"warm": warm, "restart": restart, "cold": cold, "memory": memory, "jobs": jobs}
 
 
 def main() -> None:
