@@ -27,7 +27,7 @@ def json_object(body: bytes) -> Body:
         raise InvalidRequest("A JSON body is required")
     try:
         found = msgspec.json.decode(body)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         raise InvalidRequest("The body is not valid JSON") from None
     if not isinstance(found, dict):
         raise InvalidRequest("The body must be a JSON object")
