@@ -237,7 +237,7 @@ async def stalled(jobs, *, now):
 
 
 async def test_a_job_that_hangs_in_a_living_process_is_stalled(jobs, job):
-    await jobs.register(executor("a"))
+    await jobs.register(executor("a", started_at=NOW + 1))
     await claim(jobs, job, "a")
     for passed in range(10, STALL_S + 1, 10):
         await jobs.renew("a", now=NOW + passed, lease_s=LEASE_S)
@@ -248,6 +248,7 @@ async def test_a_job_that_hangs_in_a_living_process_is_stalled(jobs, job):
 
 
 async def test_a_job_that_waits_for_its_turn_is_not_stalled(jobs, job):
+    await jobs.register(executor("watcher", seen_at=NOW + DAY_S))
     assert await stalled(jobs, now=NOW + DAY_S) == []
 
 

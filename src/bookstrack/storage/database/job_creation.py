@@ -9,7 +9,7 @@ from sqlalchemy.engine import Connection
 
 from bookstrack.errors import IdempotencyConflict, JobExists
 from bookstrack.model.event import Event
-from bookstrack.model.job import ItemState, Job, JobStatus
+from bookstrack.model.job import Blob, ItemState, Job, JobStatus
 from bookstrack.storage.database.job_rows import (
     JOB_COLUMNS,
     Created,
@@ -143,19 +143,19 @@ def _insert_parts(connection: Connection, new: NewJob, now: float) -> None:
     )
     connection.execute(job_events.insert(), event_row(new.id, first, now))
     add(connection, job_items, item_rows(new.id, new.items, start=0, now=now))
-    blobs = [
-        {
-            "job_id": new.id,
-            "name": blob.name,
-            "path": blob.path,
-            "sha256": blob.sha256,
-            "content_type": blob.content_type,
-            "size": blob.size,
-        }
-        for blob in new.blobs
-    ]
-    if blobs:
-        connection.execute(job_blobs.insert(), blobs)
+    if new.blobs:
+        connection.execute(job_blobs.insert(), [_blob_row(new.id, blob) for blob in new.blobs])
+
+
+def _blob_row(job_id: str, blob: Blob) -> Row:
+    return {
+        "job_id": job_id,
+        "name": blob.name,
+        "path": blob.path,
+        "sha256": blob.sha256,
+        "content_type": blob.content_type,
+        "size": blob.size,
+    }
 
 
 def item_rows(job_id: str, inputs: Sequence[bytes], *, start: int, now: float) -> list[Row]:

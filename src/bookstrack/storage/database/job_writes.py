@@ -113,16 +113,9 @@ def _fenced(*, items: bool, event: bool, snapshot: bool) -> ReturningUpdate[int]
             "last_write_at": bindparam("now"),
             "updated_at": bindparam("now"),
         }
-    return (
-        update(jobs)
-        .where(
-            _job.id == bindparam("of_job"),
-            _job.owner == bindparam("of_owner"),
-            _job.finished_at.is_(None),
-        )
-        .values(**changes)
-        .returning(_job.last_event)
-    )
+    held = (_job.owner == bindparam("of_owner"), _job.finished_at.is_(None))
+    statement = update(jobs).where(_job.id == bindparam("of_job"), *held)
+    return statement.values(**changes).returning(_job.last_event)
 
 
 _SNAPSHOT = (
