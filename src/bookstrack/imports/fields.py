@@ -82,7 +82,7 @@ _NAMES = {
     "titolo",
     Field.SUBTITLE: "subtitle",
     Field.AUTHOR: "author, authors, author name, author names, by, writer, primary author, "
-    "author text, creator, autor, auteur, autore, verfasser",
+    "author text, creator, creators, autor, auteur, autore, verfasser",
     Field.AUTHOR_SORTED: "author l-f, author sort, author (last, first)",
     Field.CONTRIBUTORS: "contributors, additional authors",
     Field.ISBN13: "isbn13, isbn-13, ean, ean13, gtin",
