@@ -40,6 +40,7 @@ _SPARE_THREADS = 8  # runs that have ended and are being written down
 _LISTEN_EVERY_S = 0.1  # costs nothing, we never wait for its messages; closing waits for it
 _RUNS_AT_ONCE = 50
 _FORGOTTEN_AT_ONCE = 500
+_ROUNDS = 100
 _ABANDONED_S = 30 * 86_400
 _CLOSING_S = 5.0
 _ENDED = ["SUCCESS", "ERROR", "CANCELLED"]
@@ -179,10 +180,13 @@ class DbosRuns:
             load_input=False,
             load_output=False,
         )
-        while old := [
-            *find(status=_ENDED, completed_before=_iso(before)),
-            *find(status=sorted(_OPEN), end_time=_iso(before - _ABANDONED_S)),
-        ]:
+        for _ in range(_ROUNDS):
+            old = [
+                *find(status=_ENDED, completed_before=_iso(before)),
+                *find(status=sorted(_OPEN), end_time=_iso(before - _ABANDONED_S)),
+            ]
+            if not old:
+                break
             DBOS.delete_workflows([run.workflow_id for run in old])
             gone += len(old)
         return gone
