@@ -15,6 +15,7 @@ from job_processes import BOOKS, open_look, post
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 KILLS = 50
+AT_ONCE = 3
 SEED = 20_261_125
 RESUMED = "Resumed after a server restart"
 
@@ -49,18 +50,19 @@ async def test_fifty_kills(upstream, tmp_path, record_property):
     rng = Random(SEED)
     serving = Server(settings, tmp_path)
     jobs, pauses, in_the_middle = [], [], 0
-    left = []
+    left, open_now = [], 0
     async with serving:
         pass  # makes the database
     async with open_look(f"sqlite:///{tmp_path}/data/bookstrack.db") as look:
-        for kill in range(KILLS):
+        for _ in range(KILLS):
             async with serving as server:
                 pauses += await resumption(server, left)
-                job_id = f"Job_{kill}-{rng.getrandbits(64):016x}"
-                await post(server, job_id, kill)
-                jobs.append(job_id)
+                for _ in range(AT_ONCE - open_now):
+                    job_id = f"Job_{len(jobs)}-{rng.getrandbits(64):016x}"
+                    await post(server, job_id, len(jobs))
+                    jobs.append(job_id)
                 await asyncio.sleep(rng.uniform(0.0, 1.3))
-            left, middle = await unfinished(look, jobs)
+            left, open_now, middle = await unfinished(look, jobs)
             in_the_middle += middle
         async with serving as server:
             pauses += await resumption(server, left)
@@ -76,14 +78,15 @@ async def test_fifty_kills(upstream, tmp_path, record_property):
 
 
 async def unfinished(look, jobs):
-    """Return the jobs a worker had in hand, and how many of them were partly done."""
-    left, middle = [], 0
+    """Return the jobs a worker had in hand, how many are open, and how many partly done."""
+    left, open_now, middle = [], 0, 0
     for job_id in jobs:
         job = await look.job(job_id)
+        open_now += not job.status.terminal
         if job.status is JobStatus.PROCESSING:
             left.append(job_id)
             middle += 0 < await look.done(job_id) < BOOKS
-    return left, middle
+    return left, open_now, middle
 
 
 async def resumption(server, jobs):
