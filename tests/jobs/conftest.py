@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
 from itertools import count
 
@@ -28,7 +29,7 @@ ROUNDING_S = 1e-9
 OPEN = (ItemState.PENDING, ItemState.RUNNING)
 
 
-class WatchedStore:
+class Watched:
     """A store that counts calls, knows whether one is under way, and can be away."""
 
     def __init__(self, store):
@@ -36,14 +37,12 @@ class WatchedStore:
         self.flying = 0
         self.calls = Counter()
         self.away = frozenset()  # names of methods, or {"*"}
-        self.last = {}
 
     def __getattr__(self, name):
         method = getattr(self.store, name)
 
         async def call(*args, **kwargs):
             self.calls[name] += 1
-            self.last[name] = kwargs
             if self.away & {name, "*"}:
                 raise StorageUnavailable("away")
             self.flying += 1
@@ -128,7 +127,7 @@ class Process:
     """What one process has of jobs; several may share a database, a bus and a clock."""
 
     def __init__(self, world, *, executor, works=True):
-        self.store = WatchedStore(JobStore(world.database, is_gone=world.gone.__contains__))
+        self.store = Watched(JobStore(world.database, is_gone=world.gone.__contains__))
         self.executor = executor
         self.engine = InProcess()
         self.feeds = Feeds(self.store, world.bus, world.clock)
@@ -182,7 +181,7 @@ class World:
         self.clock = clock
         self.settings = settings
         self.bus = MemoryBus()
-        self.blobs = open_blobs("memory:")
+        self.blobs = Watched(open_blobs("memory:"))
         self.books = Books()
         self.scan = Books(PipelineName.AI_SCAN)
         self.pipelines = {self.books.name: self.books, self.scan.name: self.scan}
@@ -201,11 +200,12 @@ class World:
 
     async def settle(self):
         """Let everything run that need not wait for time."""
-        quiet = 0
-        while quiet < 2:
+        quiet, begun = 0, time.monotonic()
+        while quiet < 5:
+            assert time.monotonic() - begun < 30, "something never comes to rest"
             for _ in range(10):
                 await asyncio.sleep(0)
-            if any(process.store.flying for process in self.processes):
+            if self.blobs.flying or any(process.store.flying for process in self.processes):
                 quiet = 0
             else:
                 quiet += 1

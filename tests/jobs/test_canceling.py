@@ -282,3 +282,33 @@ async def test_nothing_is_forgotten_when_the_object_store_is_away(world, here, r
     found, _ = await canceled(world, here, running, HARD)
     assert found.job.status is JobStatus.CANCELED
     assert found.cleanup == Cleanup(objects=2, entries=1)
+
+
+async def test_a_job_that_is_deleted_while_it_is_canceled_is_not_found(world, here):
+    started = await world.start(here)
+    await world.settle()
+
+    async def nothing(job_id):
+        return None
+
+    here.store.get = nothing
+    with pytest.raises(NotFound):
+        await here.board.cancel(started.job.id, SOFT)
+
+
+async def test_a_job_that_ends_by_itself_just_before_force_is_used(world, here, running):
+    web = await world.process(works=False)
+    seize = web.store.seize
+
+    async def too_late(job_id, owner, **kwargs):
+        assert here.runner.running
+        here.runner._look = look
+        await canceled(world, here, job_id, SOFT)
+        return await seize(job_id, owner, **kwargs)
+
+    web.store.seize = too_late
+    look, here.runner._look = here.runner._look, lambda *_: asyncio.sleep(0)
+    found = asyncio.create_task(web.board.cancel(running, SOFT))
+    while not found.done():
+        await world.passing(0.1)
+    assert (await found).job.status is JobStatus.CANCELED

@@ -271,3 +271,23 @@ async def test_a_day_of_a_server(world):
     assert seen["job"] == pytest.approx(DAY, abs=600)
     assert here.store.calls["renew"] == pytest.approx((DAY + 1200) / 10, abs=2)
     assert here.store.calls["sweep"] == pytest.approx((DAY + 1200) / 600, abs=2)
+
+
+async def test_a_stalled_job_that_is_gone_meanwhile_is_no_matter(world, here):
+    async def stalled(**_):
+        return ["gone-already"]
+
+    here.store.stalled = stalled
+    await here.keeper.end_stalled()
+
+
+async def test_a_stalled_job_that_ended_meanwhile_stays_as_it_ended(world, here):
+    started = await world.start(here)
+    await world.settle()
+
+    async def stalled(**_):
+        return [started.job.id]
+
+    here.store.stalled = stalled
+    await here.keeper.end_stalled()
+    assert await status(here, started.job.id) is JobStatus.COMPLETED

@@ -403,3 +403,60 @@ async def test_other_hints_mean_nothing_to_a_runner(here):
     for text in ("", "cancel", "cancel unknown", "job a 1"):
         here.runner.heard(text)
     assert not here.store.calls["get"]
+
+
+async def test_who_loses_a_job_at_its_very_end_stays_silent(world, here):
+    async def script(ctx):
+        outcome = world.books.outcome(ctx.job, await ctx.items())
+        await here.store.seize(ctx.job.id, "thief", now=world.clock.time(), lease_s=30)
+        return outcome
+
+    world.books.script = script
+    started = await world.start(here)
+    with capture_logs() as logs:
+        await world.settle()
+    assert not here.runner.running
+    assert [line["event"] for line in logs][-1] == "job_lost"
+    assert (await the_end(here, started.job.id)).status is JobStatus.PROCESSING
+
+
+async def test_an_end_whose_commit_was_not_heard_of_is_written_once(world, here):
+    """The connection breaks after the commit: the second try finds the job ended."""
+    finish = here.store.store.finish
+
+    async def half_heard(*args, **kwargs):
+        here.store.store.finish = finish
+        await finish(*args, **kwargs)
+        raise StorageUnavailable("the answer got lost")
+
+    here.store.store.finish = half_heard
+    started = await world.start(here)
+    seen = []
+
+    async def watch():
+        async for event in here.board.follow(started.job.id, after=0):
+            seen.append(event.status)
+
+    watching = asyncio.create_task(watch())
+    await world.passing(2)
+    await watching
+    assert seen == [JobStatus.INITIALIZED, JobStatus.PROCESSING, JobStatus.COMPLETED]
+
+
+async def test_the_outer_end_of_a_run_ends_its_pipeline(world, here):
+    """The loop goes down without a shutdown of ours: the lease tells others later."""
+    ended = asyncio.Event()
+
+    async def script(ctx):
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    world.books.script = script
+    started = await world.start(here)
+    await world.settle()
+    await here.engine.tasks.close()
+    assert ended.is_set()
+    assert not here.runner.running
+    assert (await here.store.get(started.job.id)).owner == here.executor.id

@@ -127,7 +127,9 @@ class Follower(AsyncIterator[Event]):
         """Stop following."""
         self._over = True
         self._page = []
-        self._tail = None
+        if self._tail is not None:
+            self._tail.followers.discard(self)
+            self._tail = None
 
     async def _next(self, tail: Tail) -> Event | None:
         if self._page:
