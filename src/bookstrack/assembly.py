@@ -190,7 +190,9 @@ async def open_assembly(
         stack.push_async_callback(maintenance.close)
         maintenance.start()
         images = await _open_images(settings, storage, clock, rng, stack)
-        crew = Crew(_surroundings(settings, storage, bus, clock), _pipelines(settings, catalogue))
+        crew = Crew(
+            _surroundings(settings, storage, bus, clock, metrics), _pipelines(settings, catalogue)
+        )
         stack.push_async_callback(crew.close)
         yield Assembly(
             running=Running(started=clock.monotonic()),
@@ -229,13 +231,16 @@ def _pipelines(settings: Settings, catalogue: Catalogue) -> list[Pipeline]:
     return [BatchEnrichment(Enricher(catalogue), at_once=settings.providers.concurrency)]
 
 
-def _surroundings(settings: Settings, storage: Storage, bus: Bus, clock: Clock) -> Surroundings:
+def _surroundings(
+    settings: Settings, storage: Storage, bus: Bus, clock: Clock, metrics: Metrics
+) -> Surroundings:
     return Surroundings(
         store=JobStore(storage.database),
         blobs=storage.blobs,
         bus=bus,
         clock=clock,
         settings=settings.jobs,
+        metrics=metrics,
         secret=job_secret(settings.jobs.secret_key, data_dir=settings.storage.data_dir),
         engine_address=engine_address(settings.storage),
     )

@@ -17,6 +17,7 @@ from bookstrack.jobs.feeds import Feeds
 from bookstrack.jobs.keeper import Keeper
 from bookstrack.jobs.pipeline import Outcome
 from bookstrack.jobs.runner import Runner
+from bookstrack.jobs.tally import Tally
 from bookstrack.model.job import ItemResult, ItemState, PipelineName
 from bookstrack.settings import JobSettings
 from bookstrack.storage.blobs import open_blobs
@@ -24,6 +25,7 @@ from bookstrack.storage.bus.memory import MemoryBus
 from bookstrack.storage.database.engine import open_database
 from bookstrack.storage.database.executors import this_executor
 from bookstrack.storage.database.job_store import JobStore
+from bookstrack.telemetry.metrics import Metrics
 
 ROUNDING_S = 1e-9
 OPEN = (ItemState.PENDING, ItemState.RUNNING)
@@ -131,9 +133,16 @@ class Process:
         self.executor = executor
         self.engine = InProcess()
         self.feeds = Feeds(self.store, world.bus, world.clock)
+        self.metrics = Metrics()
+        tally = Tally(self.metrics)
         shared = {"blobs": world.blobs, "clock": world.clock, "settings": world.settings}
         self.runner = Runner(
-            self.store, world.pipelines, owner=executor.id, feeds=self.feeds, **shared
+            self.store,
+            world.pipelines,
+            owner=executor.id,
+            feeds=self.feeds,
+            tally=tally,
+            **shared,
         )
         if works:
             self.engine.runner = self.runner
@@ -154,6 +163,7 @@ class Process:
             running=lambda: self.runner.running,
             feeds=self.feeds,
             works=works,
+            tally=tally,
             **shared,
         )
         self.leave = [world.bus.subscribe(self.feeds.heard), world.bus.subscribe(self.runner.heard)]

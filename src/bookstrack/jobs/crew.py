@@ -14,11 +14,13 @@ from bookstrack.jobs.feeds import Feeds
 from bookstrack.jobs.keeper import Keeper
 from bookstrack.jobs.pipeline import Pipeline
 from bookstrack.jobs.runner import RunEnd, Runner
+from bookstrack.jobs.tally import Tally
 from bookstrack.settings import JobSettings
 from bookstrack.storage.blobs import Blobs
 from bookstrack.storage.bus.base import Bus
 from bookstrack.storage.database.executors import this_executor
 from bookstrack.storage.database.job_store import JobStore
+from bookstrack.telemetry.metrics import Metrics
 
 _DONE_WITH = frozenset({RunEnd.ENDED, RunEnd.NOT_OURS})
 
@@ -32,6 +34,7 @@ class Surroundings(Struct, frozen=True, kw_only=True):
     clock: Clock
     settings: JobSettings
     secret: bytes
+    metrics: Metrics
     engine_address: str
 
 
@@ -42,6 +45,7 @@ class Crew:
         store, bus, clock, settings = around.store, around.bus, around.clock, around.settings
         known = {pipeline.name: pipeline for pipeline in pipelines}
         executor = this_executor(clock.time())
+        tally = Tally(around.metrics)
         self.feeds = Feeds(store, bus, clock)
         self.runner = Runner(
             store,
@@ -51,6 +55,7 @@ class Crew:
             blobs=around.blobs,
             clock=clock,
             settings=settings,
+            tally=tally,
         )
         self.engine = Engine(
             self._run,
@@ -69,6 +74,7 @@ class Crew:
             blobs=around.blobs,
             clock=clock,
             settings=settings,
+            tally=tally,
             works=settings.workers > 0,
         )
         self.board = JobBoard(

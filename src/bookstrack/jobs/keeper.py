@@ -16,6 +16,7 @@ from bookstrack.errors import StorageProblem
 from bookstrack.jobs import ending
 from bookstrack.jobs.feeds import Feeds
 from bookstrack.jobs.standing import standing
+from bookstrack.jobs.tally import Tally
 from bookstrack.model.job import PipelineName
 from bookstrack.settings import JobSettings
 from bookstrack.storage.blobs import Blobs
@@ -56,8 +57,10 @@ class Keeper:
         blobs: Blobs,
         clock: Clock,
         settings: JobSettings,
+        tally: Tally,
         works: bool = True,
     ) -> None:
+        self._tally = tally
         self._store = store
         self._engine = engine
         self._executor = executor
@@ -105,6 +108,7 @@ class Keeper:
             lease_s=self._settings.lease_s,
             running=self._running(),
         )
+        self._tally.waiting(await self._store.waiting())
 
     async def adopt(self) -> None:
         """Have jobs run that nobody alive runs.

@@ -22,7 +22,8 @@ from bookstrack.jobs.pacing import PersistRule
 from bookstrack.jobs.pipeline import Interrupted, Outcome, Pipeline
 from bookstrack.jobs.recorder import Recorder
 from bookstrack.jobs.standing import standing
-from bookstrack.model.job import CancelMode, Fault, JobStatus
+from bookstrack.model.event import Event
+from bookstrack.model.job import CancelMode, Fault
 from bookstrack.settings import JobSettings
 from bookstrack.storage.blobs import Blobs
 from bookstrack.storage.database.job_rows import Claimed
@@ -60,8 +61,8 @@ class Run:
         self._rule = rule
         self._halt = halt
 
-    async def to_its_end(self) -> JobStatus:
-        """Do the work that is left, write the end, and return it.
+    async def to_its_end(self) -> Event:
+        """Do the work that is left, write the end, and return it as an event.
 
         Raises:
             Interrupted: the job goes on elsewhere; nothing more will be written.
@@ -79,7 +80,7 @@ class Run:
         except LeaseLost as problem:
             self._halt.lose()
             raise Interrupted from problem
-        return end.event.status
+        return end.event
 
     async def _draft(self) -> Draft:
         """Begin where the log ends; what was finished without an event saying so counts, too."""

@@ -18,6 +18,7 @@ from bookstrack.jobs.outage import patiently
 from bookstrack.jobs.pacing import persist_rules
 from bookstrack.jobs.pipeline import Interrupted, Pipeline
 from bookstrack.jobs.run import Run, Workshop
+from bookstrack.jobs.tally import Tally
 from bookstrack.model.job import Job, PipelineName
 from bookstrack.settings import JobSettings
 from bookstrack.storage.blobs import Blobs
@@ -52,7 +53,9 @@ class Runner:
         blobs: Blobs,
         clock: Clock,
         settings: JobSettings,
+        tally: Tally,
     ) -> None:
+        self._tally = tally
         self._store = store
         self._pipelines = pipelines
         self._owner = owner
@@ -124,11 +127,13 @@ class Runner:
         if claimed is None:
             return RunEnd.NOT_OURS
         self._running[job_id] = halt
+        self._tally.begins(claimed.job)
         self._watch()
         try:
             return await self._run(claimed, halt)
         finally:
             del self._running[job_id]
+            self._tally.leaves(claimed.job)
 
     async def _run(self, claimed: Claimed, halt: Halt) -> RunEnd:
         job = claimed.job
@@ -141,10 +146,11 @@ class Runner:
             halt=halt,
         )
         try:
-            status = await run.to_its_end()
+            event = await run.to_its_end()
         except Interrupted:
             return await self._leave(job, halt)
-        log.info("job_ended", **_named(job), status=status.value)
+        self._tally.ended(job, event)
+        log.info("job_ended", **_named(job), status=event.status.value)
         return RunEnd.ENDED
 
     async def _leave(self, job: Job, halt: Halt) -> RunEnd:

@@ -21,7 +21,8 @@ Series = tuple[str, ...]
 """What is counted, then the values of its labels; of a histogram also the bound of a bucket.
 
 ``lookups``, ``lookup_time`` by tier; ``rehydrations``; ``requests`` by path; ``statuses``;
-``errors`` by code; ``request_time``; ``calls`` by provider and outcome; ``call_time`` by provider.
+``errors`` by code; ``request_time``; ``calls`` by provider and outcome; ``call_time`` by provider;
+``jobs`` by pipeline and status.
 The sum of a histogram in seconds stands under the bound ``sum``.
 """
 
@@ -123,6 +124,7 @@ def _samples(metrics: Metrics) -> Iterator[tuple[Series, float]]:
     yield from _of(metrics.http_duration, ("request_time",))
     yield from _of(metrics.provider_requests, ("calls", "provider", "outcome"))
     yield from _of(metrics.provider_latency, ("call_time", "provider"))
+    yield from _of(metrics.jobs, ("jobs", "pipeline", "status"))
 
 
 def _of(family: MetricWrapperBase, *wanted: Series) -> Iterator[tuple[Series, float]]:

@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from bookstrack import __version__
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+_LONG = (1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0)
 _FAST = (0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0)
 
 
@@ -21,6 +22,7 @@ class Metrics:
         self._cache()
         self._providers()
         self._streams()
+        self._jobs()
         self.db_query_duration = self._histogram(
             "db_query_duration_seconds", "Time of one database operation.", ("operation",), _FAST
         )
@@ -136,6 +138,19 @@ class Metrics:
             "From logging an event to sending it.",
             ("transport",),
             _FAST,
+        )
+
+    def _jobs(self) -> None:
+        self.jobs = self._counter("jobs_total", "Jobs that ended here.", ("pipeline", "status"))
+        self.jobs_active = self._gauge("jobs_active", "Jobs run here now.", ("pipeline",))
+        self.job_queue_depth = self._gauge(
+            "job_queue_depth", "Jobs nobody has begun yet, in all processes.", ("pipeline",)
+        )
+        self.job_duration = self._histogram(
+            "job_duration_seconds", "From accepting a job to its end.", ("pipeline",), _LONG
+        )
+        self.job_items = self._counter(
+            "job_items_total", "Items of jobs that ended here.", ("pipeline", "outcome")
         )
 
     def _gauge(self, name: str, text: str, labels: tuple[str, ...]) -> Gauge:

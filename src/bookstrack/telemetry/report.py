@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from msgspec import Struct
 
 from bookstrack.model.naming import camel_name
@@ -93,7 +91,7 @@ class HealthReport(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Report(Struct, frozen=True, kw_only=True, rename=camel_name):
     """What this process did within ``windowSeconds``, the asked period or its whole life.
 
-    ``jobs`` are by name; there are none yet.
+    ``jobs`` are those that ended in this process, by pipeline and status.
     """
 
     timestamp: str
@@ -104,6 +102,6 @@ class Report(Struct, frozen=True, kw_only=True, rename=camel_name):
     volume: Volume
     requests: Requests
     providers: dict[str, ProviderReport]
-    jobs: dict[str, dict[str, Any]]
+    jobs: dict[str, dict[str, int]]
     costs: Costs
     health: HealthReport

@@ -104,7 +104,7 @@ class Reports:
                 breaker_name(standing.name): _provider(window, standing)
                 for standing in self._standings()
             },
-            jobs={},
+            jobs=_jobs(window),
             costs=_costs(window, lookups, self._prices, period),
             health=self._health(rates, int(sum(lookups.values())), period),
         )
@@ -239,6 +239,13 @@ def _provider(window: Window, standing: Standing) -> ProviderReport:
         quota_limit=standing.quota_limit,
         latency=latency_of(window.within("call_time", standing.name)),
     )
+
+
+def _jobs(window: Window) -> dict[str, dict[str, int]]:
+    return {
+        pipeline: _whole({k: n for k, n in window.within("jobs", pipeline).items() if n})
+        for pipeline in sorted(window.by("jobs"))
+    }
 
 
 def _costs(window: Window, lookups: Mapping[str, float], prices: Prices, period: str) -> Costs:

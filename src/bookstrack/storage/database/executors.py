@@ -18,6 +18,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.engine import Connection, RowMapping
 
 from bookstrack.storage.database.job_tables import executors, jobs
+from bookstrack.storage.database.upsert import insert
 
 _KEPT_S = 3600
 """A silent executor says nothing after its leases have ended; its row goes an hour later."""
@@ -103,7 +104,7 @@ def _has_left(pid: int) -> bool:
 
 
 def register(connection: Connection, executor: Executor) -> None:
-    """Add an executor."""
+    """Add an executor; again, after the answer to the first time was lost, it adds nothing."""
     row = {
         "id": executor.id,
         "host": executor.host,
@@ -112,7 +113,8 @@ def register(connection: Connection, executor: Executor) -> None:
         "started_at": executor.started_at,
         "heartbeat_at": executor.seen_at,
     }
-    connection.execute(executors.insert(), row)
+    dialect = "sqlite" if connection.dialect.name == "sqlite" else "postgresql"
+    connection.execute(insert(executors, dialect).on_conflict_do_nothing(), row)
 
 
 def read_executor(connection: Connection, executor_id: str) -> Executor | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import Any
 
-from sqlalchemy import and_, exists, or_, select, text, update
+from sqlalchemy import and_, exists, func, or_, select, text, update
 from sqlalchemy.engine import Connection, RowMapping
 
 from bookstrack.model.job import Job, JobStatus, PipelineName
@@ -109,6 +109,16 @@ def seize_job(
     )
     row = connection.execute(statement).one_or_none()
     return None if row is None else job_of(row)
+
+
+def count_waiting(connection: Connection) -> dict[PipelineName, int]:
+    """Return how many jobs nobody has begun, by pipeline."""
+    counted = (
+        select(_job.pipeline, func.count())
+        .where(_job.status == JobStatus.INITIALIZED.value)
+        .group_by(_job.pipeline)
+    )
+    return {PipelineName(name): count for name, count in connection.execute(counted)}
 
 
 def renew_leases(

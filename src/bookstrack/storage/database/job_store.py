@@ -13,7 +13,16 @@ from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
 from bookstrack.model.event import Event
-from bookstrack.model.job import Blob, CancelMode, Fault, Item, ItemResult, Job, Summary
+from bookstrack.model.job import (
+    Blob,
+    CancelMode,
+    Fault,
+    Item,
+    ItemResult,
+    Job,
+    PipelineName,
+    Summary,
+)
 from bookstrack.storage.database import job_claims, job_requests, job_sweep, job_writes
 from bookstrack.storage.database.engine import Database
 from bookstrack.storage.database.executors import Executor, is_gone, register
@@ -175,6 +184,10 @@ class JobStore:
             job_claims.find_orphans, now=now, lease_s=lease_s, limit=limit, is_gone=self._is_gone
         )
         return await self._database.run("job_orphans", work, writes=False)
+
+    async def waiting(self) -> dict[PipelineName, int]:
+        """Return how many jobs nobody has begun, by pipeline."""
+        return await self._database.run("job_waiting", job_claims.count_waiting, writes=False)
 
     async def stalled(self, *, now: float, after_s: float) -> list[str]:
         """Return jobs without a sign of life for ``after_s`` that nobody will bring back."""
