@@ -144,6 +144,27 @@ async def test_a_handshake_that_is_none_is_refused():
             writer.close()
 
 
+@pytest.mark.parametrize(
+    "request_",
+    [
+        UPGRADE.replace("GET", "POST", 1).encode(),
+        UPGRADE.replace("Host: x", "Host: x\r\nX-Long: " + "y" * 9000).encode(),
+        UPGRADE.encode().replace(b"jobId=", b"jobId=\xff\xfe"),
+        UPGRADE.replace("/ws/", "/" + "w" * 9000).encode(),
+    ],
+    ids=["method", "header", "bytes", "address"],
+)
+async def test_an_upgrade_that_cannot_be_read_is_answered(request_):
+    async with listening() as (url, state):
+        host, port = url.removeprefix("ws://").split(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        writer.write(request_)
+        status = int((await reader.read()).split()[1])
+        assert 400 <= status < 500
+        writer.close()
+        await eventually(lambda: not state.connections)
+
+
 def test_the_limits_are_those_of_the_contract():
     assert OPTIONS["ws_max_size"] == 65_536
     assert (OPTIONS["ws_ping_interval"], OPTIONS["ws_ping_timeout"]) == (30.0, 30.0)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import asynccontextmanager
 
 import pytest
 
+from bookstrack.errors import StorageUnavailable
 from staged import (
     BATCH,
     CANCELED,
@@ -507,3 +509,93 @@ async def test_who_leaves_is_forgotten(theatre):
     await talk.socket.close()
     await eventually(lambda: not run.stage.followers and not run.open_sockets())
     await run.stage.emit(WORKING, processed=1)
+
+
+class Shaky:
+    """A database that fails a number of times."""
+
+    def __init__(self, method, failures: int) -> None:
+        self._method = method
+        self.left = failures
+
+    def __call__(self, *arguments, **options):
+        if self.left:
+            self.left -= 1
+            raise StorageUnavailable("The database cannot be reached")
+        return self._method(*arguments, **options)
+
+
+@asynccontextmanager
+async def ticking(clock):
+    """Let time pass, ten times as fast as it does."""
+
+    async def tick() -> None:
+        while True:
+            await clock.advance(0.1)
+            await asyncio.sleep(0.01)
+
+    task = asyncio.create_task(tick())
+    try:
+        yield
+    finally:
+        task.cancel()
+
+
+async def test_a_database_that_is_away_for_a_moment_breaks_nothing(theatre):
+    run = await theatre()
+    await run.stage.add()
+    for name in ("follow", "status", "results"):
+        setattr(run.stage, name, Shaky(getattr(run.stage, name), 2))
+    async with ticking(run.clock):
+        talk = await run.talk(wsVersion="1", reconnect="true")
+        kinds = [(await talk.next())["type"] for _ in range(2)]
+        assert kinds == ["progress", "progress"]
+        await run.stage.complete(results={"enrichedBooks": []})
+        done = await talk.next()
+    assert done["type"] == "complete"
+    assert done["data"]["enrichedBooks"] == []
+
+
+async def test_a_sign_of_life_may_be_left_out(theatre):
+    run = await theatre()
+    await run.stage.add()
+    talk = await run.talk()
+    await talk.ready()
+    await run.stage.emit(processed=1)
+    assert [(await talk.next())["seq"] for _ in range(2)] == [1, 2]
+    run.stage.status = Shaky(run.stage.status, 1)
+    await run.clock.advance(121)
+    kinds = [(await talk.next())["type"] for _ in range(5)]
+    assert sorted(kinds) == ["job_progress", "ping", "ping", "ping", "ping"]
+
+
+async def test_a_database_that_stays_away_ends_the_connection(theatre):
+    run = await theatre()
+    await run.stage.add()
+    run.stage.follow = Shaky(run.stage.follow, 99)
+    async with ticking(run.clock):
+        talk = await run.talk()
+        error = (await talk.until("error"))[-1]
+        assert error["payload"]["code"] == "INTERNAL_ERROR"
+        assert (await talk.closed())[0] == 1011
+
+
+async def test_how_fast_events_arrive_is_measured(theatre):
+    run = await theatre()
+    await run.stage.add()
+    talk = await run.talk()
+    await talk.ready()
+    await talk.next()
+    await run.stage.emit(processed=1)
+    await talk.next()
+    metrics = run.parts.metrics
+    assert value(metrics, "stream_first_event_seconds_count", transport="ws") == 1
+    await eventually(lambda: value(metrics, "progress_delivery_seconds_count", transport="ws") == 1)
+    assert value(metrics, "ws_connections", pipeline="batch_enrichment") == 1
+    assert value(metrics, "ws_connects_total", outcome="accepted") == 1
+    await run.refused(token="wrong")
+    assert value(metrics, "ws_connects_total", outcome="unauthorized") == 1
+
+
+def value(metrics, name: str, **labels: str) -> float | None:
+    return metrics.registry.get_sample_value(name, labels)

@@ -25,7 +25,7 @@ from bookstrack.web.socket_board import Board
 from bookstrack.web.socket_dialect import Dialect, Trouble
 from bookstrack.web.socket_phase import SocketPhase
 from bookstrack.web.socket_rooms import Room, Rooms
-from bookstrack.web.socket_session import Ended, Left, Session, Wish
+from bookstrack.web.socket_session import Ended, Left, Meter, Session, Wish
 from bookstrack.web.socket_upgrade import Asked
 from bookstrack.web.socket_v1 import Version1
 from bookstrack.web.socket_v2 import Version2
@@ -35,6 +35,7 @@ log = structlog.get_logger(__name__)
 PATH = "/ws/progress"
 _LIMIT_CODE = "CONNECTION_LIMIT_EXCEEDED"
 _IOS_STACK = "CFNetwork"
+_REASON_BYTES = 120  # a close frame takes 123
 
 
 class Upgrade(Struct, frozen=True, kw_only=True):
@@ -45,6 +46,7 @@ class Upgrade(Struct, frozen=True, kw_only=True):
     wish: Wish
     subprotocol: str | None
     headers: Headers
+    asked_at: float
 
 
 class Sockets:
@@ -68,6 +70,7 @@ class Sockets:
         self._cors = cors
         self._access = JobAccess(board, settings)
         self._phase = SocketPhase(settings.streams, settings.api)
+        self._meter = Meter(metrics)
         self._sessions: set[Session] = set()
         self._restarting = False
         self.rooms = Rooms(board, clock, most=settings.streams.most_sockets_per_job)
@@ -102,6 +105,7 @@ class Sockets:
             wish=asked.wish,
             subprotocol=asked.selected(version),
             headers=[*headers, (b"x-websocket-version", b"%d" % version)],
+            asked_at=exchange.started,
         )
 
     def check_phase(self, exchange: Exchange, asked: Asked) -> None:
@@ -151,6 +155,8 @@ class Sockets:
             return await session.refuse(Trouble(_LIMIT_CODE, text, 429, retryable=False), 1008)
         self._watch()
         self._sessions.add(session)
+        if self._streams.closing.is_set():
+            session.end(1012, "Restarting")
         open_now = self._metrics.ws_connections.labels(upgrade.job.pipeline.value)
         open_now.inc()
         try:
@@ -170,6 +176,8 @@ class Sockets:
             board=self._board,
             clock=self._clock,
             settings=self._settings,
+            meter=self._meter,
+            asked_at=upgrade.asked_at,
         )
         return session, room
 
@@ -213,7 +221,8 @@ class Line:
 
     async def close(self, code: int, reason: str) -> None:
         """Close with a code, unless that has happened."""
-        message: Any = {"type": "websocket.close", "code": code, "reason": reason}
+        short = reason.encode()[:_REASON_BYTES].decode(errors="ignore")
+        message: Any = {"type": "websocket.close", "code": code, "reason": short}
         try:
             await self._send(message)
         except (OSError, RuntimeError):

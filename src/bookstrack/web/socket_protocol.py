@@ -15,6 +15,7 @@ _QUIET = logging.getLogger("uvicorn.error.socket")  # below, addresses with toke
 _QUIET.setLevel(logging.WARNING)
 
 _GRACE_S = 10.0
+_BAD_REQUEST = b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 
 
 class BoundedSocket(WebSocketsSansIOProtocol):
@@ -39,6 +40,21 @@ class BoundedSocket(WebSocketsSansIOProtocol):
             self._last_call.cancel()
         super().connection_lost(exc)
 
+    def data_received(self, data: bytes) -> None:
+        """Take what has arrived; an upgrade request that cannot be read is refused."""
+        try:
+            super().data_received(data)
+        except UnicodeError:  # of an address that is not ASCII
+            self._misunderstood()
+        else:
+            if self.conn.handshake_exc is not None and not self.handshake_initiated:
+                self._misunderstood()
+
+    def _misunderstood(self) -> None:
+        if not self.transport.is_closing():
+            self.transport.write(_BAD_REQUEST)
+            self.transport.close()
+
     def shutdown(self) -> None:
         """End with the server."""
         super().shutdown()
@@ -60,7 +76,9 @@ class BoundedSocket(WebSocketsSansIOProtocol):
             self.writable.set()
             self._drop_later()
         await super().send(message)
-        if message["type"] == "websocket.http.response.body" and not message.get("more_body"):
+        if message["type"] == "websocket.accept":  # nobody asks any more, and thousands add up
+            del self.request, self.response
+        elif message["type"] == "websocket.http.response.body" and not message.get("more_body"):
             self.handshake_complete = True  # it has ended; the parent would complain
 
     def _drop_later(self) -> None:

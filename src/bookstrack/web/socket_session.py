@@ -10,16 +10,17 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import aclosing, suppress
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import structlog
 from msgspec import Struct
 
 from bookstrack.clock import Clock
-from bookstrack.errors import BooksTrackError
+from bookstrack.errors import BooksTrackError, StorageProblem
 from bookstrack.model.event import Event
 from bookstrack.model.job import JobStatus
 from bookstrack.settings import StreamSettings
+from bookstrack.telemetry.metrics import Metrics
 from bookstrack.web.socket_backlog import Backlog
 from bookstrack.web.socket_board import Board
 from bookstrack.web.socket_dialect import Dialect, Trouble
@@ -30,6 +31,9 @@ log = structlog.get_logger(__name__)
 
 _WORDS_WAITING = 100
 _CLIENT_LEFT = 0
+_PAUSES_S = (0.2, 0.5, 1.0, 2.0, 5.0)
+
+T = TypeVar("T")
 
 
 class Left(Exception):
@@ -59,6 +63,14 @@ class Wish(Struct, frozen=True, kw_only=True):
     after: int | None
 
 
+class Meter:
+    """Measures how fast sockets are."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self.first_event = metrics.stream_first_event.labels("ws")
+        self.delivery = metrics.progress_delivery.labels("ws")
+
+
 class Ended(Struct, frozen=True):
     """Why a socket ended; code 0: the client left."""
 
@@ -79,7 +91,8 @@ class Session:
         board: Board,
         clock: Clock,
         settings: StreamSettings,
-        first_sent: Callable[[], None] = lambda: None,
+        meter: Meter,
+        asked_at: float,
     ) -> None:
         self._room = room
         self._dialect = dialect
@@ -88,7 +101,10 @@ class Session:
         self._board = board
         self._clock = clock
         self._settings = settings
-        self._first_sent = first_sent
+        self._meter = meter
+        self._asked_at = asked_at
+        self._greeted = False
+        self._live_from = 0
         self._end: asyncio.Future[Ended] = asyncio.get_running_loop().create_future()
         self._tasks: set[asyncio.Task[None]] = set()
         self._fetching: asyncio.Task[None] | None = None
@@ -98,6 +114,7 @@ class Session:
         self._space = asyncio.Event()
         self._open = False  # the client is ready, or has been waited for long enough
         self._over = False  # the terminal message was sent
+        self._seen = 0
         self._spoke_at = clock.monotonic()  # the last message that was no ping
 
     async def run(self) -> Ended:
@@ -146,7 +163,7 @@ class Session:
 
     async def _resume(self, after: int | None) -> None:
         """Say where the job stands, then everything after an event [W11]."""
-        standing = await self._board.status(self._room.job.id)
+        standing = await self._patiently(lambda: self._board.status(self._room.job.id))
         event = standing.event
         self._say(self._dialect.reconnected(self._room.job, event, self._now()))
         known = after if after is not None and after <= event.seq else 0
@@ -159,7 +176,9 @@ class Session:
         self._unlock()
 
     def _unlock(self) -> None:
-        self._open = True
+        if not self._open:
+            self._open = True
+            self._live_from = self._now()
         self._something.set()
 
     # --- events ------------------------------------------------------------------------------
@@ -172,9 +191,15 @@ class Session:
         self._fetching = self._spawn(self._follow(after))
 
     async def _follow(self, after: int) -> None:
-        events: Any = self._board.follow(self._room.job.id, after=after)
+        """Gather events; a log that cannot be read for a moment is asked again."""
+        self._seen = after
+        await self._patiently(self._gather)
+
+    async def _gather(self) -> None:
+        events: Any = self._board.follow(self._room.job.id, after=self._seen)
         async with aclosing(events):
             async for event in events:
+                self._seen = event.seq
                 self._backlog.add(event)
                 self._something.set()
                 if self._backlog.overflowing:
@@ -183,6 +208,15 @@ class Session:
                 if event.terminal:
                     return
         self.end(1012, "Restarting")  # nobody follows jobs here any more
+
+    async def _patiently(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Do something that needs the database, several times if need be."""
+        for pause in _PAUSES_S:
+            try:
+                return await work()
+            except StorageProblem:
+                await self._clock.sleep(pause)
+        return await work()
 
     # --- sending -----------------------------------------------------------------------------
 
@@ -210,13 +244,21 @@ class Session:
         return self._backlog.last() if self._backlog.ended else None  # may come before ready
 
     async def _send_event(self, event: Event) -> None:
-        for text in await self._room.render(event, self._dialect):
+        for text in await self._patiently(lambda: self._room.render(event, self._dialect)):
             await self._line.send(text)
         self._spoke_at = self._clock.monotonic()
-        self._first_sent()
+        self._count(event)
         if event.terminal and not self._over:
             self._over = True
             self._spawn(self._close_later(event))
+
+    def _count(self, event: Event) -> None:
+        if not self._greeted:
+            self._greeted = True
+            self._meter.first_event.observe(self._spoke_at - self._asked_at)
+        elif event.at >= self._live_from:
+            age = self._clock.time() - event.at / 1000
+            self._meter.delivery.observe(max(0.0, age))
 
     async def _close_later(self, event: Event) -> None:
         """Let the client close first: one build drops what it is fetching otherwise [W16]."""
@@ -254,7 +296,7 @@ class Session:
         if after is not None:
             await self._resume(after)
             return
-        standing = await self._room.standing()
+        standing = await self._patiently(self._room.standing)
         self._say(self._dialect.reconnected(self._room.job, standing.event, self._now()))
 
     # --- keeping alive -----------------------------------------------------------------------
@@ -277,7 +319,10 @@ class Session:
     async def _repeat(self) -> None:
         if not self._open or self._over:
             return
-        standing = await self._room.standing()
+        try:
+            standing = await self._room.standing()
+        except StorageProblem:
+            return  # it is but a sign of life
         job = standing.job
         alive = job.lease_until is not None and job.lease_until >= self._clock.time()
         if job.status is JobStatus.PROCESSING and alive:

@@ -56,10 +56,10 @@ async def socket(
         str | None, QueryParameter(description="Its token, where no header can carry it")
     ] = None,
     reconnect: Annotated[
-        bool | None, QueryParameter(description="Go on after a connection was lost")
+        str | None, QueryParameter(description="true: go on after a connection was lost")
     ] = None,
     last_event_id: Annotated[
-        int | None, QueryParameter(name="lastEventId", description="The last event received")
+        str | None, QueryParameter(name="lastEventId", description="The last event received")
     ] = None,
     ws_version: Annotated[
         str | None, QueryParameter(name="wsVersion", description="1 or 2")
