@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import signal
+import time
 from uuid import uuid4
 
+import aiohttp
 import pytest
 from websockets.asyncio.client import connect
 
+from bookstrack.testing.processes import server_process
 from staged import Talk
 
 FERRY = "9781644100370"
@@ -99,3 +103,31 @@ async def test_tokens_are_those_of_the_job(api):
     protocols = [f"bookstrack-auth.{one['authToken']}"]
     async with socket(api, path, subprotocols=protocols) as connection:
         assert connection.subprotocol == protocols[0]
+
+
+@pytest.mark.slow
+async def test_a_server_that_is_told_to_end_lets_its_sockets_go(tmp_path):
+    settings = {
+        "BOOKSTRACK_DATA_DIR": str(tmp_path / "data"),
+        "BOOKSTRACK_ENV": "test",
+        "BOOKSTRACK_OFFLINE": "true",
+        "BOOKSTRACK_JOB_WORKERS": "0",
+    }
+    job_id = str(uuid4())
+    with server_process(settings, log=tmp_path / "log") as server:
+        async with aiohttp.ClientSession() as session:
+            body = {"books": BOOKS, "jobId": job_id}
+            url = f"{server.url}/v1/enrichment/batch"
+            async with session.post(url, json=body) as answer:
+                job = (await answer.json())["data"]
+        url = server.url.replace("http", "ws") + job["websocketUrl"]
+        async with connect(url, compression=None, proxy=None) as connection:
+            talk = Talk(connection)
+            await talk.ready()
+            await talk.next()
+            server.send(signal.SIGTERM)
+            began = time.monotonic()
+            assert (await talk.closed())[0] == 1012
+            assert time.monotonic() - began < 2
+        await asyncio.to_thread(server.process.wait, 10)
+    assert job["authToken"] not in (tmp_path / "log").read_text()
