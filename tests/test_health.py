@@ -34,6 +34,18 @@ class Part:
     probe = ping
 
 
+class Crew:
+    """What runs jobs."""
+
+    def __init__(self, *, ready=True, waiting=0, problem=None):
+        self.ready, self._waiting, self._problem = ready, waiting, problem
+
+    async def depth(self):
+        if self._problem is not None:
+            raise self._problem
+        return self._waiting
+
+
 def channel(name, circuit=Circuit.CLOSED, *, disabled=False):
     state = ChannelState(
         breaker=circuit, retry_after=None, disabled=disabled, quota_used=None, quota_limit=None
@@ -50,8 +62,9 @@ async def storage(database_url, tmp_path, clock, metrics):
 
 @pytest.fixture
 def look(storage, clock):
-    async def run(*channels, **parts):
-        return await Health(structs.replace(storage, **parts), channels, clock).readiness()
+    async def run(*channels, jobs=None, **parts):
+        changed = structs.replace(storage, **parts)
+        return await Health(changed, channels, jobs or Crew(), clock).readiness()
 
     return run
 
@@ -63,6 +76,25 @@ async def test_everything_is_well(look):
     assert [part.problem for part in (state.database, state.cache)] == [None, None]
     assert state.database.latency_ms == 0  # the clock stands still
     assert state.providers == {"google-books": "closed"}
+
+
+async def test_the_queue_of_jobs_is_told(look):
+    state = await look(jobs=Crew(waiting=3))
+    assert state.ready
+    assert (state.queue.ok, state.queue.depth) == (True, 3)
+
+
+async def test_without_anybody_to_run_jobs_it_is_not_ready(look):
+    state = await look(jobs=Crew(ready=False))
+    assert not state.ready
+    assert (state.queue.ok, state.database.ok) == (False, True)
+    assert state.queue.problem
+
+
+async def test_a_queue_that_cannot_be_counted_is_not_ready(look):
+    state = await look(jobs=Crew(problem=StorageUnavailable("The database cannot be reached")))
+    assert not state.ready
+    assert state.queue.problem == "The database cannot be reached"
 
 
 async def test_without_the_object_store_it_is_not_ready(look):

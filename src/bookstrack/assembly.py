@@ -211,7 +211,7 @@ async def open_assembly(
             idempotency=Idempotency(storage.database, clock),
             images=images,
             channels=upstream.channels,
-            health=Health(storage, upstream.channels, clock),
+            health=Health(storage, upstream.channels, crew, clock),
             reports=Reports(
                 metrics,
                 history,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from bookstrack.clock import Clock
 from bookstrack.errors import BooksTrackError, StorageUnavailable
@@ -32,6 +33,25 @@ class Check(Struct, frozen=True, kw_only=True, omit_defaults=True, rename=camel_
     problem: str | None = None
 
 
+class QueueCheck(Check, frozen=True, kw_only=True, omit_defaults=True, rename=camel_name):
+    """Whether jobs started here begin at once, and how many nobody has begun anywhere."""
+
+    depth: int = field(default_factory=int)
+
+
+class Jobs(Protocol):
+    """What runs jobs in this process."""
+
+    @property
+    def ready(self) -> bool:
+        """Tell whether jobs that are started now begin at once."""
+        ...
+
+    async def depth(self) -> int:
+        """Return how many jobs nobody has begun."""
+        ...
+
+
 class Readiness(Struct, frozen=True, kw_only=True):
     """The verdict and its parts. ``providers`` are breaker states; they never decide."""
 
@@ -39,14 +59,18 @@ class Readiness(Struct, frozen=True, kw_only=True):
     database: Check
     cache: Check
     object_store: Check
+    queue: QueueCheck
     providers: dict[str, str]
 
 
 class Health:
     """Looks at the parts of a running server."""
 
-    def __init__(self, storage: Storage, channels: Sequence[Channel], clock: Clock) -> None:
+    def __init__(
+        self, storage: Storage, channels: Sequence[Channel], jobs: Jobs, clock: Clock
+    ) -> None:
         self._storage = storage
+        self._jobs = jobs
         self._channels = channels
         self._clock = clock
 
@@ -57,11 +81,13 @@ class Health:
             self._look(self._storage.kv.ping),
             self._look(self._storage.blobs.probe),
         )
+        queue = await self._queue()
         return Readiness(
-            ready=database.ok and objects.ok,
+            ready=database.ok and objects.ok and queue.ok,
             database=database,
             cache=cache,
             object_store=objects,
+            queue=queue,
             providers=self.breakers(),
         )
 
@@ -73,6 +99,20 @@ class Health:
             else state.breaker.value
             for channel in self._channels
         }
+
+    async def _queue(self) -> QueueCheck:
+        depth = 0
+
+        async def count() -> None:
+            nonlocal depth
+            depth = await self._jobs.depth()
+
+        found = await self._look(count)
+        if found.ok and not self._jobs.ready:
+            return QueueCheck(ok=False, problem="jobs cannot be run yet", depth=depth)
+        return QueueCheck(
+            ok=found.ok, latency_ms=found.latency_ms, problem=found.problem, depth=depth
+        )
 
     async def _database(self) -> None:
         if await asyncio.to_thread(pending, self._storage.database.url):

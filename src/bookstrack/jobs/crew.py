@@ -46,6 +46,7 @@ class Crew:
         known = {pipeline.name: pipeline for pipeline in pipelines}
         executor = this_executor(clock.time())
         tally = Tally(around.metrics)
+        self._store = store
         self.feeds = Feeds(store, bus, clock)
         self.runner = Runner(
             store,
@@ -97,6 +98,15 @@ class Crew:
 
     def _running(self) -> Collection[str]:
         return self.engine.jobs
+
+    @property
+    def ready(self) -> bool:
+        """Tell whether jobs that are started now begin at once."""
+        return self.engine.ready
+
+    async def depth(self) -> int:
+        """Return how many jobs nobody has begun, in all processes together."""
+        return sum((await self._store.waiting()).values())
 
     def open(self) -> None:
         """Begin to run jobs, in the background: those first that another process has left."""

@@ -17,7 +17,7 @@ from bookstrack import __version__
 from bookstrack.assembly import Assembly
 from bookstrack.clock import timestamp
 from bookstrack.errors import Draining, NotFound
-from bookstrack.health import Check
+from bookstrack.health import Check, QueueCheck
 from bookstrack.model.naming import camel_name
 from bookstrack.web.capabilities import (
     CONTRACT_VERSION,
@@ -127,6 +127,7 @@ class Checks(Struct, frozen=True, kw_only=True, rename=camel_name):
     database: Check
     cache: Check
     object_store: Check
+    queue: QueueCheck
     providers: dict[str, str]
 
 
@@ -159,6 +160,7 @@ async def ready(reply: NamedDependency[Reply], parts: NamedDependency[Assembly])
         database=state.database,
         cache=state.cache,
         object_store=state.object_store,
+        queue=state.queue,
         providers=state.providers,
     )
     payload = Ready(status="ready" if fit else "not_ready", checks=checks)
