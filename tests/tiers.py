@@ -62,11 +62,16 @@ class Load:
     def __init__(self, answer=None, *, problem=None, gate=None):
         self.answer, self.problem, self.gate = answer or fresh(), problem, gate
         self.calls = 0
+        self.cancelled = False
 
     async def __call__(self):
         self.calls += 1
         if self.gate is not None:
-            await self.gate.wait()
+            try:
+                await self.gate.wait()
+            except asyncio.CancelledError:
+                self.cancelled = True
+                raise
         if self.problem is not None:
             raise self.problem
         return self.answer

@@ -125,3 +125,31 @@ async def test_closing_cancels_what_runs(gate):
     with pytest.raises(asyncio.CancelledError):
         await waiting
     assert KEY not in flights
+
+
+async def test_what_nobody_wants_to_keep_ends_with_its_last_waiter(cache, gate):
+    load = Load(gate=gate)
+    waiting = [asyncio.create_task(cache.fetch(KEY, load, keep=False)) for _ in range(2)]
+    await settle()
+    waiting[0].cancel()
+    await settle()
+    assert not load.cancelled
+    waiting[1].cancel()
+    await settle()
+    assert load.cancelled
+    gate.set()
+    assert (await cache.fetch(KEY, load)).source.value == "API"
+    assert load.calls == 2, "who comes afterwards does not join what has ended"
+
+
+async def test_one_who_wants_to_keep_it_is_enough(cache, gate):
+    load = Load(gate=gate)
+    leaving = asyncio.create_task(cache.fetch(KEY, load, keep=False))
+    await settle()
+    staying = asyncio.create_task(cache.fetch(KEY, load))
+    await settle()
+    leaving.cancel()
+    await settle()
+    gate.set()
+    assert (await staying).entry.facts.found
+    assert load.calls == 1

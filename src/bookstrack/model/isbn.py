@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 
 from msgspec import Struct
 from stdnum import isbn as stdnum_isbn
@@ -114,6 +115,7 @@ def clean(text: str) -> str:
     return _SEPARATORS.sub("", text).upper()
 
 
+@lru_cache(maxsize=4096)  # every layer that a record passes asks for its numbers again
 def from_number(number: str) -> Isbn:
     """Return the identity of a cleaned number of valid shape."""
     if not stdnum_isbn.is_valid(number):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from urllib.parse import SplitResult, parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 _LONGEST = 2_000
@@ -41,6 +42,7 @@ def https_url(url: str | None) -> str | None:
     return result if len(result) <= _LONGEST else None
 
 
+@lru_cache(maxsize=512)  # a record passes here half a dozen times
 def cover_url(url: str | None) -> str | None:
     """Return the display form of a cover's address; Google's decorations are dropped."""
     address = https_url(url)

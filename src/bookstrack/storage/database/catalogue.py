@@ -31,8 +31,8 @@ from bookstrack.storage.database.refresh import (
     refresh_editions,
 )
 from bookstrack.storage.database.search import Condition, find_works
-from bookstrack.storage.database.shelf import MISPRINT, RowReader, read_shelf
-from bookstrack.storage.database.sql import one_catalogue_writer
+from bookstrack.storage.database.shelf import MISPRINT, read_shelf
+from bookstrack.storage.database.sql import Lookup, one_catalogue_writer
 
 _T = TypeVar("_T")
 _FIND_ISBN = f'SELECT {", ".join(COLUMNS)} FROM "Books" WHERE isbn = ?'  # noqa: S608 own names
@@ -42,6 +42,7 @@ _MOST_ALIKE = 20
 # PostgreSQL stores every character but this one; a lone backslash before it means the escape.
 _NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
 _RECORD = msgspec.json.Decoder(BookRecord)
+_BOOKS = Lookup(select(t.books.c.isbn), t.books.c.isbn)
 
 
 class CatalogueStore:
@@ -183,8 +184,7 @@ def _save_facts(
 
 
 def _known_isbns(connection: Connection, isbns: Sequence[str]) -> frozenset[str]:
-    rows = RowReader(connection)(select(t.books.c.isbn), t.books.c.isbn, isbns)
-    return frozenset(row["isbn"] for row in rows)
+    return frozenset(row["isbn"] for row in _BOOKS(connection, isbns))
 
 
 def _find_misprint(connection: Connection, number: str) -> Stored | None:

@@ -57,6 +57,7 @@ class Database:
         self._reader: sqlite3.Connection | None = None
         self._writes = self._engine.execution_options(begin=_WRITE)
         self._direct = _direct_engine(self._address) if self.dialect == "sqlite" else None
+        self._direct_writes = self._direct and self._direct.execution_options(begin=_WRITE)
         # SQLite knows one writer at a time: waiting here costs nothing, busy retries do.
         self._one_writer: AbstractAsyncContextManager[Any] = (
             asyncio.Lock() if self.dialect == "sqlite" else nullcontext()
@@ -105,15 +106,14 @@ class Database:
         Raises:
             StorageUnavailable: the database cannot be reached.
         """
-        if self._direct is None:
+        if self._direct is None or self._direct_writes is None:
             async with (self.begin if writes else self.connect)(operation) as connection:
                 return await connection.run_sync(work)
         with self.observed(operation):
             if not writes:
                 return await asyncio.to_thread(_within, self._direct.connect, work)
-            engine = self._direct.execution_options(begin=_WRITE)
             async with self._one_writer:
-                return await asyncio.to_thread(_within, engine.begin, work)
+                return await asyncio.to_thread(_within, self._direct_writes.begin, work)
 
     @contextmanager
     def observed(self, operation: str) -> Generator[None]:

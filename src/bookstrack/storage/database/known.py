@@ -11,7 +11,7 @@ from functools import lru_cache
 from itertools import chain
 
 from msgspec import Struct, field
-from sqlalchemy import exists, or_, select
+from sqlalchemy import bindparam, exists, or_, select
 from sqlalchemy.engine import Connection
 
 from bookstrack.model.book import Author, Edition
@@ -19,11 +19,32 @@ from bookstrack.model.isbn import Isbn
 from bookstrack.model.record import BookRecord
 from bookstrack.normalise.titles import name_key, title_key
 from bookstrack.storage.database import tables as t
-from bookstrack.storage.database.shelf import RowReader, Shelf, read_shelf
-from bookstrack.storage.database.sql import Row
+from bookstrack.storage.database.shelf import Shelf, read_shelf
+from bookstrack.storage.database.sql import Lookup, Row
 
 Key = tuple[str, str]
 _NOBODY = frozenset({"", "unknown author"})
+
+_OWNERS = Lookup(select(t.editions.c.id, t.editions.c.work_id), t.editions.c.id)
+_ISBNS = Lookup(select(t.isbns), t.isbns.c.isbn13)
+_IDS = Lookup(
+    select(t.external_ids).where(
+        t.external_ids.c.entity_type == bindparam("kind"),
+        t.external_ids.c.provider == bindparam("provider"),
+    ),
+    t.external_ids.c.external_id,
+)
+_NAMED = Lookup(select(t.authors), t.authors.c.name_norm)
+_BY_OL = Lookup(select(t.authors), t.authors.c.ol_id)
+_BY_WIKIDATA = Lookup(select(t.authors), t.authors.c.wikidata_id)
+_BY_SOMEBODY = select(t.work_authors.c.work_id).where(t.work_authors.c.work_id == t.works.c.id)
+_BY_ONE_OF = _BY_SOMEBODY.join_from(t.work_authors, t.authors).where(
+    t.authors.c.name_norm.in_(bindparam("names", expanding=True))
+)
+_TITLED = Lookup(
+    select(t.works.c.id).where(or_(exists(_BY_ONE_OF), ~exists(_BY_SOMEBODY))),
+    t.works.c.title_norm,
+)
 
 
 class Known(Struct, kw_only=True):
@@ -89,18 +110,17 @@ def people_of(record: BookRecord) -> list[tuple[str, Author]]:
 
 def read_known(connection: Connection, records: Sequence[BookRecord]) -> Known:
     """Look up everything that these records may be about."""
-    of = RowReader(connection)
-    editions = _edition_ids(of, records)
-    works = _work_ids(of, records)
-    titled = _titled(of, records)
-    owners = of(select(t.editions.c.id, t.editions.c.work_id), t.editions.c.id, editions.values())
+    editions = _edition_ids(connection, records)
+    works = _work_ids(connection, records)
+    titled = _titled(connection, records)
+    owners = _OWNERS(connection, editions.values())
     touched = {row["work_id"] for row in owners} | set(works.values()) | titled
     known = Known(shelf=read_shelf(connection, touched), editions=editions, works=works)
     for row in chain.from_iterable(known.shelf.editions.values()):
         known.edition_rows[row["id"]] = row
     for work in titled:
         known.titles.setdefault(known.shelf.works[work]["title_norm"], []).append(work)
-    for row in chain(_people(of, records), *known.shelf.authors.values()):
+    for row in chain(_people(connection, records), *known.shelf.authors.values()):
         remember_author(known, row)
     return known
 
@@ -115,51 +135,36 @@ def remember_author(known: Known, row: Row) -> None:
                 known.people[provider, row[column]] = row["id"]
 
 
-def _edition_ids(of: RowReader, records: Sequence[BookRecord]) -> dict[Key, int]:
+def _edition_ids(connection: Connection, records: Sequence[BookRecord]) -> dict[Key, int]:
     keys = {key for one in records for edition in one.editions for key in edition_keys(edition)}
     numbers = [number for provider, number in keys if provider == "isbn"]
-    found = {
-        ("isbn", row["isbn13"]): row["edition_id"]
-        for row in of(select(t.isbns), t.isbns.c.isbn13, numbers)
-    }
+    found = {("isbn", row["isbn13"]): row["edition_id"] for row in _ISBNS(connection, numbers)}
     for provider in ("google-books", "openlibrary"):
         ids = [number for name, number in keys if name == provider]
-        statement = select(t.external_ids).where(
-            t.external_ids.c.entity_type == "edition", t.external_ids.c.provider == provider
-        )
-        for row in of(statement, t.external_ids.c.external_id, ids):
+        for row in _IDS(connection, ids, kind="edition", provider=provider):
             found[provider, row["external_id"]] = row["entity_id"]
     return found
 
 
-def _work_ids(of: RowReader, records: Sequence[BookRecord]) -> dict[str, int]:
-    statement = select(t.external_ids).where(
-        t.external_ids.c.entity_type == "work", t.external_ids.c.provider == "openlibrary"
-    )
+def _work_ids(connection: Connection, records: Sequence[BookRecord]) -> dict[str, int]:
     keys = {key for record in records if (key := work_key(record))}
     return {
         row["external_id"]: row["entity_id"]
-        for row in of(statement, t.external_ids.c.external_id, keys)
+        for row in _IDS(connection, keys, kind="work", provider="openlibrary")
     }
 
 
-def _titled(of: RowReader, records: Sequence[BookRecord]) -> set[int]:
+def _titled(connection: Connection, records: Sequence[BookRecord]) -> set[int]:
     """Return the works that bear one of the titles and are by one of the people, or by nobody."""
     titles = {title_key(record.work.title) for record in records}
     names = {key for record in records for key, _author in people_of(record)}
-    by_whom = select(t.work_authors.c.work_id).where(t.work_authors.c.work_id == t.works.c.id)
-    by_one = by_whom.join_from(t.work_authors, t.authors).where(t.authors.c.name_norm.in_(names))
-    statement = select(t.works.c.id).where(or_(exists(by_one), ~exists(by_whom)))
-    return {row["id"] for row in of(statement, t.works.c.title_norm, titles)}
+    return {row["id"] for row in _TITLED(connection, titles, names=list(names))}
 
 
-def _people(of: RowReader, records: Sequence[BookRecord]) -> list[Row]:
+def _people(connection: Connection, records: Sequence[BookRecord]) -> list[Row]:
     people = [pair for record in records for pair in people_of(record)]
     wikidata = {facts.wikidata_id for record in records for facts in record.people.values()}
-    every = select(t.authors)
-    by_key = of(every, t.authors.c.name_norm, {key for key, _author in people})
-    by_ol = of(
-        every, t.authors.c.ol_id, {author.open_library_id for _key, author in people} - {None}
-    )
-    by_wikidata = of(every, t.authors.c.wikidata_id, wikidata - {None})
+    by_key = _NAMED(connection, {key for key, _author in people})
+    by_ol = _BY_OL(connection, {author.open_library_id for _key, author in people} - {None})
+    by_wikidata = _BY_WIKIDATA(connection, wikidata - {None})
     return sorted(chain(by_key, by_ol, by_wikidata), key=lambda row: row["id"])

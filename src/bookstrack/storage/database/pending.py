@@ -7,8 +7,9 @@ from sqlalchemy import delete, select
 from sqlalchemy.engine import Connection
 
 from bookstrack.storage.database import tables as t
-from bookstrack.storage.database.shelf import RowReader
-from bookstrack.storage.database.sql import Row, add, chunks, put
+from bookstrack.storage.database.sql import Lookup, Row, add, chunks, put
+
+_SUBJECTS = Lookup(select(t.subjects), t.subjects.c.name)
 
 
 class Pending(Struct, kw_only=True):
@@ -77,10 +78,7 @@ class Pending(Struct, kw_only=True):
     def _write_tags(self, connection: Connection) -> None:
         names = {name for _work, name in self.tags}
         add(connection, t.subjects, [{"name": name} for name in sorted(names)])
-        of = RowReader(connection)
-        numbers = {
-            row["name"]: row["id"] for row in of(select(t.subjects), t.subjects.c.name, names)
-        }
+        numbers = {row["name"]: row["id"] for row in _SUBJECTS(connection, names)}
         links = [
             {"work_id": work, "subject_id": numbers[name], "raw": raw}
             for (work, name), raw in self.tags.items()

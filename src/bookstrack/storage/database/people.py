@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.engine import Connection
 
 from bookstrack.model.book import Author
@@ -13,10 +13,14 @@ from bookstrack.model.record import AuthorRecord
 from bookstrack.normalise.titles import display_name, name_key
 from bookstrack.storage.database import tables as t
 from bookstrack.storage.database import values
-from bookstrack.storage.database.shelf import RowReader, author_of
-from bookstrack.storage.database.sql import Row, insert_id
+from bookstrack.storage.database.shelf import author_of
+from bookstrack.storage.database.sql import Lookup, Row, insert_id
 
 _OWN_IDS = ("wikidata_id", "ol_id")
+_LOOKED_UP = Lookup(
+    select(t.authors).where(t.authors.c.enriched_at > bindparam("since")), t.authors.c.name_norm
+)
+_NAMED = Lookup(select(t.authors).order_by(t.authors.c.id), t.authors.c.name_norm)
 
 
 def read_facts(
@@ -28,9 +32,8 @@ def read_facts(
     one with the asked id is, whoever else is known better.
     """
     keys = {name_key(person.name) for person in people}
-    statement = select(t.authors).where(t.authors.c.enriched_at > since)
     rows: dict[str, list[Row]] = {}
-    for row in RowReader(connection)(statement, t.authors.c.name_norm, keys):
+    for row in _LOOKED_UP(connection, keys, since=since):
         rows.setdefault(row["name_norm"], []).append(row)
     found: dict[str, Author] = {}
     for person in people:
@@ -71,8 +74,7 @@ def save_facts(connection: Connection, found: Sequence[AuthorRecord], *, now: in
     """
     by_name: dict[str, list[Row]] = {}
     keys = {name_key(one.asked) for one in found} - {""}
-    of = RowReader(connection)
-    for row in of(select(t.authors).order_by(t.authors.c.id), t.authors.c.name_norm, keys):
+    for row in _NAMED(connection, keys):
         by_name.setdefault(row["name_norm"], []).append(row)
     changed: set[int] = set()
     for one in found:

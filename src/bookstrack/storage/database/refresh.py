@@ -12,10 +12,28 @@ from bookstrack.model.record import BookRecord
 from bookstrack.normalise.volumes import names_volume
 from bookstrack.storage.database import tables as t
 from bookstrack.storage.database.books_row import row_of
-from bookstrack.storage.database.shelf import RowReader, Shelf, read_shelf, record_of
-from bookstrack.storage.database.sql import Row, chunks, put
+from bookstrack.storage.database.shelf import Shelf, read_shelf, record_of
+from bookstrack.storage.database.sql import Lookup, Row, chunks, put
 
 _MOST_OF_ONE_CALL = 500  # rows that follow a change of author facts
+
+_TEXTS = Lookup(
+    select(
+        t.editions.c.work_id,
+        func.count(t.editions.c.description.distinct()).label("descriptions"),
+        func.count(t.editions.c.subtitle).label("subtitles"),
+    ).group_by(t.editions.c.work_id),
+    t.editions.c.work_id,
+)
+_THESE = Lookup(select(t.editions.c.id, t.editions.c.work_id), t.editions.c.id)
+_ALL_OF = Lookup(select(t.editions.c.id, t.editions.c.work_id), t.editions.c.work_id)
+_BY = Lookup(
+    select(t.editions.c.id)
+    .join(t.work_authors, t.work_authors.c.work_id == t.editions.c.work_id)
+    .order_by(t.editions.c.id)
+    .limit(_MOST_OF_ONE_CALL),
+    t.work_authors.c.author_id,
+)
 
 
 class Texts(Struct, frozen=True):
@@ -27,10 +45,7 @@ class Texts(Struct, frozen=True):
 
 def read_texts(connection: Connection, works: Collection[int]) -> Texts:
     """Return which of these works have editions with descriptions, and subtitles, of their own."""
-    kinds = func.count(t.editions.c.description.distinct()).label("descriptions")
-    named = func.count(t.editions.c.subtitle).label("subtitles")
-    counted = select(t.editions.c.work_id, kinds, named).group_by(t.editions.c.work_id)
-    rows = list(RowReader(connection)(counted, t.editions.c.work_id, works))
+    rows = list(_TEXTS(connection, works))
     return Texts(
         frozenset(row["work_id"] for row in rows if row["descriptions"] > 1),
         frozenset(row["work_id"] for row in rows if row["subtitles"]),
@@ -59,12 +74,10 @@ def refresh_editions(
 
     Returns these numbers.
     """
-    statement = select(t.editions.c.id, t.editions.c.work_id)
-    of = RowReader(connection)
     found = {
         row["id"]: row["work_id"]
-        for column, ids in ((t.editions.c.id, editions), (t.editions.c.work_id, works))
-        for row in of(statement, column, ids)
+        for these, ids in ((_THESE, editions), (_ALL_OF, works))
+        for row in these(connection, ids)
     }
     written: list[str] = []
     for some in chunks(found):
@@ -78,15 +91,7 @@ def refresh_editions(
 
 def refresh_authors(connection: Connection, authors: Collection[int], *, now: int) -> list[str]:
     """Rewrite the Books rows of these people's books, at most 500; return their ISBN-13s."""
-    links = select(t.editions.c.id).join(
-        t.work_authors, t.work_authors.c.work_id == t.editions.c.work_id
-    )
-    ids = RowReader(connection)(
-        links.order_by(t.editions.c.id).limit(_MOST_OF_ONE_CALL),
-        t.work_authors.c.author_id,
-        authors,
-    )
-    editions = [row["id"] for row in ids][:_MOST_OF_ONE_CALL]
+    editions = [row["id"] for row in _BY(connection, authors)][:_MOST_OF_ONE_CALL]
     return refresh_editions(connection, editions=editions, works=(), now=now)
 
 

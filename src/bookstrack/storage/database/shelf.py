@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from typing import Any
 
 import msgspec
 from msgspec import Struct, field
-from sqlalchemy import Select, select
+from sqlalchemy import bindparam, select
 from sqlalchemy.engine import Connection
-from sqlalchemy.sql.elements import ColumnElement
 
 from bookstrack.model.book import Author, Edition, Work
 from bookstrack.model.enums import (
@@ -22,11 +21,39 @@ from bookstrack.model.enums import (
 )
 from bookstrack.model.record import BookRecord, PersonFacts, ProviderId, Rating
 from bookstrack.storage.database import tables as t
-from bookstrack.storage.database.sql import Row, chunks
+from bookstrack.storage.database.sql import Lookup, Row
 
 MISPRINT = "isbn-misprint"
 Entity = tuple[str, int]
 _PROVIDERS = msgspec.json.Decoder(tuple[DataProvider, ...])
+
+_WORKS = Lookup(select(t.works), t.works.c.id)
+_EDITIONS = Lookup(select(t.editions), t.editions.c.id)
+_EDITIONS_OF = Lookup(select(t.editions), t.editions.c.work_id)
+_ISBNS_OF = Lookup(select(t.isbns), t.isbns.c.edition_id)
+_IDS_OF = Lookup(
+    select(t.external_ids).where(t.external_ids.c.entity_type == bindparam("kind")),
+    t.external_ids.c.entity_id,
+)
+_AUTHORS_OF = Lookup(
+    select(t.work_authors.c.work_id, t.authors)
+    .join_from(t.work_authors, t.authors)
+    .order_by(t.work_authors.c.work_id, t.work_authors.c.position),
+    t.work_authors.c.work_id,
+)
+_SUBJECTS_OF = Lookup(
+    select(t.work_subjects.c.work_id, t.work_subjects.c.raw, t.subjects.c.name).join_from(
+        t.work_subjects, t.subjects
+    ),
+    t.work_subjects.c.work_id,
+)
+_RATINGS_OF = Lookup(select(t.ratings), t.ratings.c.work_id)
+_DOUBTFUL_OF = Lookup(
+    select(t.field_provenance).where(
+        t.field_provenance.c.entity_type == "work", t.field_provenance.c.confidence < 1
+    ),
+    t.field_provenance.c.entity_id,
+)
 
 
 def _lists() -> defaultdict[int, list[Row]]:
@@ -51,56 +78,30 @@ def read_shelf(
 ) -> Shelf:
     """Read works with their authors, subjects, ratings and editions (all, or only those given)."""
     shelf = Shelf()
-    of = RowReader(connection)
-    for row in of(select(t.works), t.works.c.id, works):
+    for row in _WORKS(connection, works):
         shelf.works[row["id"]] = row
-    some = (t.editions.c.id, editions) if editions is not None else (t.editions.c.work_id, works)
-    for row in of(select(t.editions), *some):
+    some = (_EDITIONS, editions) if editions is not None else (_EDITIONS_OF, works)
+    for row in some[0](connection, some[1]):
         shelf.editions[row["work_id"]].append(row)
-    _read_links(of, shelf)
+    _read_links(connection, shelf)
     found = [row["id"] for rows in shelf.editions.values() for row in rows]
     people = {row["id"] for rows in shelf.authors.values() for row in rows}
-    for row in of(select(t.isbns), t.isbns.c.edition_id, found):
+    for row in _ISBNS_OF(connection, found):
         shelf.isbns[row["edition_id"]].append(row)
     for kind, ids in (("work", shelf.works), ("edition", found), ("author", people)):
-        statement = select(t.external_ids).where(t.external_ids.c.entity_type == kind)
-        for row in of(statement, t.external_ids.c.entity_id, ids):
+        for row in _IDS_OF(connection, ids, kind=kind):
             shelf.ids[kind, row["entity_id"]].append(row)
     return shelf
 
 
-class RowReader:
-    """Runs a statement for the rows whose column has one of many values."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-
-    def __call__(
-        self,
-        statement: Select[*tuple[Any, ...]],
-        column: ColumnElement[Any],
-        values: Collection[Any],
-    ) -> Iterator[Row]:
-        for some in chunks(values):
-            for row in self._connection.execute(statement.where(column.in_(some))).mappings():
-                yield dict(row)
-
-
-def _read_links(of: RowReader, shelf: Shelf) -> None:
-    joined = select(t.work_authors.c.work_id, t.authors).join_from(t.work_authors, t.authors)
-    ordered = joined.order_by(t.work_authors.c.work_id, t.work_authors.c.position)
-    for row in of(ordered, t.work_authors.c.work_id, shelf.works):
+def _read_links(connection: Connection, shelf: Shelf) -> None:
+    for row in _AUTHORS_OF(connection, shelf.works):
         shelf.authors[row["work_id"]].append(row)
-    tagged = select(t.work_subjects.c.work_id, t.work_subjects.c.raw, t.subjects.c.name)
-    named = tagged.join_from(t.work_subjects, t.subjects)
-    for row in of(named, t.work_subjects.c.work_id, shelf.works):
+    for row in _SUBJECTS_OF(connection, shelf.works):
         shelf.subjects[row["work_id"]].append(row)
-    for row in of(select(t.ratings), t.ratings.c.work_id, shelf.works):
+    for row in _RATINGS_OF(connection, shelf.works):
         shelf.ratings[row["work_id"]] = row
-    doubtful = select(t.field_provenance).where(
-        t.field_provenance.c.entity_type == "work", t.field_provenance.c.confidence < 1
-    )
-    for row in of(doubtful, t.field_provenance.c.entity_id, shelf.works):
+    for row in _DOUBTFUL_OF(connection, shelf.works):
         shelf.weak[row["entity_id"]].add(row["field"])
 
 

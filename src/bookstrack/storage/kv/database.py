@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import sqlite3
+from functools import cache
 from pathlib import Path
 
-from sqlalchemy import delete, select
+from sqlalchemy import Executable, delete, select
 
 from bookstrack.clock import Clock
 from bookstrack.storage.database.accesses import Accesses, day_of
-from bookstrack.storage.database.engine import Database
+from bookstrack.storage.database.engine import Database, Dialect
 from bookstrack.storage.database.failures import reachable
 from bookstrack.storage.database.tables import cache_access_daily, cache_metrics, kv_entries
 from bookstrack.storage.database.upsert import insert
 
 _UNCOUNTED = "negative:"  # marks of misses: the miss counts for the key they are about
 _KEEP_DAYS = 31
+_SET = ("value", "cached_at", "ttl_seconds", "expires_at")
 _DAY_S = 86_400
 
 
@@ -50,17 +52,14 @@ class DatabaseKeyValue:
         """Store a value for so many seconds, replacing what was there but its access count."""
         now = int(self._clock.time())
         entry = {
+            "key": key,
             "value": value,
             "cached_at": now,
             "ttl_seconds": ttl_s,
             "expires_at": now + ttl_s,
         }
-        statement = (
-            insert(kv_entries, self._database.dialect)
-            .values(key=key, **entry)
-            .on_conflict_do_update(index_elements=[kv_entries.c.key], set_=entry)
-        )
-        await self._database.run("kv_set", lambda c: c.execute(statement), writes=True)
+        statement = _setting(self._database.dialect)
+        await self._database.run("kv_set", lambda c: c.execute(statement, entry), writes=True)
 
     async def delete(self, *keys: str) -> None:
         """Remove entries; unknown keys are no mistake."""
@@ -111,6 +110,13 @@ class DatabaseKeyValue:
         if counts:
             self._accesses.hit(key, size=len(row[0]), ttl_s=row[2])
         return row[0]
+
+
+@cache
+def _setting(dialect: Dialect) -> Executable:
+    statement = insert(kv_entries, dialect)
+    new = {name: statement.excluded[name] for name in _SET}
+    return statement.on_conflict_do_update(index_elements=[kv_entries.c.key], set_=new)
 
 
 class _Reader:
