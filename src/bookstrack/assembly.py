@@ -40,9 +40,15 @@ from bookstrack.jobs.secret import job_secret
 from bookstrack.limits.limiter import Limiter
 from bookstrack.maintenance import Maintenance
 from bookstrack.pipelines.batch_enrichment import BatchEnrichment
+from bookstrack.pipelines.bookshelf_scan import BookshelfScan, ScanParts
+from bookstrack.pipelines.scan_readers import Readers, open_readers
 from bookstrack.providers import google_books, isbndb, open_library, wikidata
 from bookstrack.providers.base import Provider
+from bookstrack.providers.gemini import Gemini
+from bookstrack.providers.gemini import channel_options as gemini_options
 from bookstrack.providers.roster import Roster, outside_providers
+from bookstrack.readers.keeping import AnswerCache
+from bookstrack.readers.on_device import OwnBooks
 from bookstrack.sample.load import sample_records
 from bookstrack.settings import ProviderSettings, Settings, StorageSettings
 from bookstrack.storage.bus.base import Bus
@@ -58,6 +64,7 @@ from bookstrack.storage.database.idempotency import (
 )
 from bookstrack.storage.database.job_store import JobStore
 from bookstrack.storage.database.migrate import migrate, pending
+from bookstrack.storage.database.titles import TitleList
 from bookstrack.storage.database.tokens import TokenStore
 from bookstrack.storage.database.usage import DatabaseLedger, DatabaseSlots
 from bookstrack.storage.engine_address import engine_address
@@ -114,6 +121,7 @@ class Assembly(Struct, frozen=True, kw_only=True):
     background: Background
     improving: Background
     crew: Crew
+    shelf_readers: Readers
     new_id: Callable[[], str]
 
     @property
@@ -176,6 +184,7 @@ async def open_assembly(
         roster = Roster(
             _providers(settings.providers, upstream, clock), order=settings.providers.order
         )
+        gemini = _gemini(settings.providers, upstream)
         for channel in upstream.channels:
             await channel.recall()
         background = Background()
@@ -190,8 +199,11 @@ async def open_assembly(
         stack.push_async_callback(maintenance.close)
         maintenance.start()
         images = await _open_images(settings, storage, clock, rng, stack)
+        own = OwnBooks(TitleList(storage.database), clock)
+        readers = open_readers(settings, gemini=gemini, own=own, catalogue=catalogue, clock=clock)
         crew = Crew(
-            _surroundings(settings, storage, bus, clock, metrics), _pipelines(settings, catalogue)
+            _surroundings(settings, storage, bus, clock, metrics),
+            _pipelines(settings, storage, catalogue, readers),
         )
         stack.push_async_callback(crew.close)
         yield Assembly(
@@ -222,13 +234,32 @@ async def open_assembly(
             background=background,
             improving=improving,
             crew=crew,
+            shelf_readers=readers,
             new_id=_ids().__next__,
         )
 
 
-def _pipelines(settings: Settings, catalogue: Catalogue) -> list[Pipeline]:
+def _pipelines(
+    settings: Settings, storage: Storage, catalogue: Catalogue, readers: Readers
+) -> list[Pipeline]:
     """Return what jobs can do here: the table of pipelines."""
-    return [BatchEnrichment(Enricher(catalogue), at_once=settings.providers.concurrency)]
+    enricher, at_once = Enricher(catalogue), settings.providers.concurrency
+    scan = ScanParts(
+        readers=readers,
+        enricher=enricher,
+        answers=AnswerCache(storage.kv),
+        blobs=storage.blobs,
+        at_once=at_once,
+        keep_photos=settings.imports.keep_scan_photos,
+    )
+    return [BatchEnrichment(enricher, at_once=at_once), BookshelfScan(scan)]
+
+
+def _gemini(settings: ProviderSettings, upstream: Upstream) -> Gemini | None:
+    """Return the AI that reads, where there is a key for it."""
+    if settings.offline or not settings.gemini.api_key:
+        return None
+    return Gemini(upstream.channel(gemini_options(settings.gemini, settings)))
 
 
 def _surroundings(

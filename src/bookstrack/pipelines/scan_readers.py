@@ -1,0 +1,124 @@
+"""Who reads the photos of a scan: what this server has, and what was asked for."""
+
+from __future__ import annotations
+
+import asyncio
+
+import structlog
+from msgspec import Struct
+
+from bookstrack.catalogue.search import Catalogue
+from bookstrack.clock import Clock
+from bookstrack.errors import BooksTrackError
+from bookstrack.model.job import Fault
+from bookstrack.providers.gemini import Gemini
+from bookstrack.readers.keeping import Keep
+from bookstrack.readers.on_device import OnDeviceShelf, OwnBooks
+from bookstrack.readers.shelf import GeminiShelf, PhotoReading, PhotoUnread, ShelfReader
+from bookstrack.scans import barcodes
+from bookstrack.scans.detection import Detection
+from bookstrack.scans.picture import CheckedPicture
+from bookstrack.scans.quality import Quality, measure
+from bookstrack.scans.reading import engines
+from bookstrack.scans.refusals import ReaderMissing
+from bookstrack.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+AUTO = "auto"
+GEMINI = "gemini"
+OCR = "ocr"
+REFUSED = "E_SCAN_AI_REFUSED"
+BROKEN = "E_SCAN_PHOTO_UNREADABLE"
+_ASKED = {"gemini": GEMINI, "gemini-flash": GEMINI, "ocr": OCR}
+
+
+def provider_asked(text: str) -> str:
+    """Return ``auto``, ``gemini`` or ``ocr`` for what a caller has asked for."""
+    return _ASKED.get(text.strip().lower(), AUTO)
+
+
+class Readers(Struct, frozen=True, kw_only=True):
+    """The readers that may be used here; ``engines`` are their names for people."""
+
+    gemini: ShelfReader | None = None
+    ocr: ShelfReader | None = None
+    engines: tuple[str, ...] = ()
+
+    @property
+    def configured(self) -> bool:
+        """Tell whether photos can be read at all."""
+        return self.gemini is not None or self.ocr is not None
+
+    def chosen(self, asked: str) -> tuple[ShelfReader, ...]:
+        """Return who reads, then who reads what the first one refuses; none without a reader."""
+        only = {GEMINI: self.gemini, OCR: self.ocr}.get(asked)
+        if only is not None:
+            return (only,)
+        return tuple(reader for reader in (self.gemini, self.ocr) if reader is not None)
+
+
+def open_readers(
+    settings: Settings, *, gemini: Gemini | None, own: OwnBooks, catalogue: Catalogue, clock: Clock
+) -> Readers:
+    """Return who reads photos here: what is installed, of what the operator allows."""
+    allowed = settings.imports.ai_provider
+    seeing = reading = None
+    names: list[str] = []
+    if gemini is not None and allowed in ("auto", "gemini"):
+        seeing = GeminiShelf(gemini, clock, model=settings.providers.gemini.model)
+        names.append(GEMINI)
+    for name, make in engines().items() if allowed in ("auto", "local") else ():
+        reading = OnDeviceShelf(make, own, catalogue, clock)
+        names.append(name)
+        break  # the first is the default one
+    return Readers(gemini=seeing, ocr=reading, engines=tuple(names))
+
+
+class Looked(Struct, frozen=True, kw_only=True):
+    """What a photo shows whoever reads it: how good it is, and the barcodes on it."""
+
+    quality: Quality
+    codes: tuple[Detection, ...]
+
+
+async def look(photo: CheckedPicture) -> Looked:
+    """Measure a photo and read its barcodes, in a thread."""
+    return await asyncio.to_thread(_look, photo)
+
+
+def _look(photo: CheckedPicture) -> Looked:
+    image = photo.opened()
+    try:
+        codes = barcodes.detections(barcodes.read_barcodes(image))
+    except ReaderMissing:  # an extra of its own: spines are read without it
+        codes = []
+    return Looked(quality=measure(image), codes=tuple(codes))
+
+
+async def read_by(
+    readers: tuple[ShelfReader, ...], photo: CheckedPicture, *, keep: Keep
+) -> tuple[ShelfReader, PhotoReading]:
+    """Read a photo; what the first reader refuses to look at is read by the next one.
+
+    Raises:
+        PhotoUnread: it cannot be read.
+        ProviderProblem: the reader could not be asked.
+    """
+    first, *others = readers
+    try:
+        return first, await first.read(photo, keep=keep)
+    except PhotoUnread as problem:
+        if problem.photo_code != REFUSED or not others:
+            raise
+        log.info("photo_refused", reader=first.name, next=others[0].name)
+    return others[0], await others[0].read(photo, keep=keep)
+
+
+def fault_of(problem: Exception) -> Fault:
+    """Return why a photo was not read, and whether it may go better later."""
+    if isinstance(problem, PhotoUnread):
+        return Fault(code=problem.photo_code, message=problem.message, retryable=problem.retryable)
+    if isinstance(problem, BooksTrackError):
+        return Fault(code=problem.code, message=problem.message, retryable=problem.retryable)
+    return Fault(code=BROKEN, message="The photo could not be processed", retryable=False)

@@ -1,0 +1,347 @@
+"""The results of a scan (imports-and-scans §2.7, jobs §9.3), made of its stored items. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, Raw, Struct, UnsetType
+from msgspec.structs import replace
+
+from bookstrack.clock import timestamp
+from bookstrack.enrichment.books import EnrichmentStatus
+from bookstrack.jobs.pipeline import Outcome
+from bookstrack.model.job import Job, PipelineName
+from bookstrack.model.naming import camel_name
+from bookstrack.pipelines.scan_items import Book, BookResult, Photo, PhotoResult, Scan
+from bookstrack.scans.detection import BookFormat, Box
+from bookstrack.scans.quality import ImageMetadata, Severity, Suggestion, metadata, suggestions
+from bookstrack.scans.results import THRESHOLD
+
+UNKNOWN_MODEL = "unknown"
+_NOTHING = Raw(b"null")
+_encode = msgspec.json.Encoder().encode
+_SEVERITIES = tuple(Severity)
+
+
+class BookEnrichment(Struct, frozen=True, kw_only=True, rename=camel_name):
+    """What was found of a book: an encoded work, or null, with its editions and authors."""
+
+    status: EnrichmentStatus
+    work: Raw = _NOTHING
+    editions: list[Raw] = []
+    authors: list[Raw] = []
+    provider: str = "none"
+    cached_result: bool = False
+    error: str | UnsetType = UNSET
+    retry_after_ms: int | UnsetType = UNSET
+
+
+class DetectedBook(Struct, frozen=True, kw_only=True, rename=camel_name):
+    """A book of the results; title and author are empty where they are not known."""
+
+    title: str
+    author: str
+    isbn: str | UnsetType = UNSET
+    format: BookFormat
+    confidence: float
+    bounding_box: Box
+    enrichment_status: EnrichmentStatus
+    enrichment: BookEnrichment | UnsetType = UNSET
+    cover_url: str | UnsetType = UNSET
+    publisher: str | UnsetType = UNSET
+    publication_year: int | UnsetType = UNSET
+    photo_index: int
+    photos: tuple[int, ...]
+    copies: int
+    approved: bool
+    raw_text: str
+
+
+class PhotoFacts(Struct, frozen=True, kw_only=True, rename=camel_name):
+    """What became of one photo, its number under two names."""
+
+    index: int
+    photo_index: int
+    status: str
+    books_found: int
+    error: str | UnsetType = UNSET
+    error_code: str | UnsetType = UNSET
+    image_metadata: ImageMetadata | UnsetType = UNSET
+
+
+class TokenUsage(Struct, frozen=True, kw_only=True, rename=camel_name):
+    """Tokens paid for."""
+
+    prompt_tokens: int
+    output_tokens: int
+    total_tokens: int
+
+
+class Reading(Struct, frozen=True, kw_only=True, rename=camel_name):
+    """How one photo was read; times in ms."""
+
+    photo_index: int
+    provider: str
+    model: str
+    processing_time_ms: int
+    token_usage: TokenUsage | UnsetType = UNSET
+    timestamp: str
+
+
+class ScanFacts(Struct, frozen=True, kw_only=True, rename=camel_name):
+    """How the scan was made; the time it took in ms, its end as text and in epoch ms."""
+
+    model_used: str
+    processing_time: int
+    enriched_count: int
+    timestamp: str
+    timestamp_ms: int
+    photos: tuple[Reading, ...]
+
+
+class ScanResults(Struct, frozen=True, kw_only=True, rename=camel_name):
+    """The results of a scan, without status, summary and time of expiry."""
+
+    job_id: str
+    pipeline: PipelineName
+    total_detected: int
+    approved: int
+    needs_review: int
+    photos_processed: int
+    books_detected: int
+    books_unique: int
+    books_enriched: int
+    books: list[DetectedBook]
+    photo_results: list[PhotoFacts]
+    suggestions: list[Suggestion]
+    image_metadata: ImageMetadata
+    metadata: ScanFacts
+
+
+class _Found(Struct):
+    works: list[Raw]
+    editions: list[Raw]
+    authors: list[Raw]
+    books: list[_Flat]
+
+
+class _Flat(Struct, rename=camel_name):
+    title: str = ""
+    author: str = ""
+    publisher: str | UnsetType = UNSET
+    publication_year: int | UnsetType = UNSET
+    cover_url: str | UnsetType = UNSET
+
+
+_FOUND = msgspec.json.Decoder(_Found)
+
+
+def outcome(job: Job, scan: Scan) -> Outcome:
+    """Return what a scan has come to, whether or not all of it is finished."""
+    books = scan.books or tuple(Book(seen=seen) for seen in scan.seen(threshold_of(job)))
+    entries = [_entry(book) for book in books]
+    results = _results(job, scan, entries)
+    facts = results.metadata
+    return Outcome(
+        results=_encode(results),
+        succeeded=results.approved,
+        failed=results.needs_review,
+        summary_extra={
+            "total_detected": results.total_detected,
+            "approved": results.approved,
+            "needs_review": results.needs_review,
+            "photos_processed": results.photos_processed,
+            "books_detected": results.books_detected,
+            "books_unique": results.books_unique,
+            "books_enriched": results.books_enriched,
+        },
+        extra={
+            "processedPhotos": results.photos_processed,
+            "totalPhotos": len(scan.photos),
+            "booksDetected": results.books_detected,
+            "photos": [photo_status(photo) for photo in scan.photos],
+            "metadata": {
+                "modelUsed": facts.model_used,
+                "processingTime": facts.processing_time,
+            },
+        },
+    )
+
+
+def threshold_of(job: Job) -> float:
+    """Return the confidence from which on a book of this scan is approved."""
+    return float(job.options.get("confidenceThreshold", THRESHOLD))
+
+
+def photo_status(photo: Photo, state: str | None = None) -> dict[str, Any]:
+    """Return where a photo stands, as sockets tell it."""
+    told: dict[str, Any] = {
+        "index": photo.input.index,
+        "status": state or photo.state,
+        "booksFound": photo.found,
+    }
+    if photo.result is not None and photo.result.error:
+        told["error"] = photo.result.error
+    return told
+
+
+def _results(job: Job, scan: Scan, entries: list[DetectedBook]) -> ScanResults:
+    approved = sum(entry.approved for entry in entries)
+    enriched = sum(entry.enrichment_status is EnrichmentStatus.SUCCESS for entry in entries)
+    return ScanResults(
+        job_id=job.id,
+        pipeline=job.pipeline,
+        total_detected=len(entries),
+        approved=approved,
+        needs_review=len(entries) - approved,
+        photos_processed=len(scan.read),
+        books_detected=sum(photo.found for photo in scan.photos),
+        books_unique=len(entries),
+        books_enriched=enriched,
+        books=entries,
+        photo_results=[_photo_facts(photo) for photo in scan.read],
+        suggestions=_suggestions(scan.read),
+        image_metadata=_image_metadata(scan.read),
+        metadata=_facts(job, scan, enriched),
+    )
+
+
+def _entry(book: Book) -> DetectedBook:
+    seen, result = book.seen, book.result
+    detection = seen.detection
+    entry = DetectedBook(
+        title=detection.title,
+        author=detection.author or "",
+        isbn=detection.isbn or UNSET,
+        format=detection.format,
+        confidence=detection.confidence,
+        bounding_box=detection.box,
+        enrichment_status=result.status if result else EnrichmentStatus.PENDING,
+        photo_index=seen.photo_index,
+        photos=seen.photos,
+        copies=seen.copies,
+        approved=seen.approved,
+        raw_text=detection.raw_text,
+    )
+    return entry if result is None else _enriched(entry, result)
+
+
+def _enriched(entry: DetectedBook, result: BookResult) -> DetectedBook:
+    """Add what was found; a book of which only a barcode was seen gets its names."""
+    found = None if result.found is UNSET else _FOUND.decode(result.found)
+    pause = result.retry_after
+    enrichment = BookEnrichment(
+        status=result.status,
+        work=found.works[0] if found else _NOTHING,
+        editions=found.editions if found else [],
+        authors=found.authors if found else [],
+        provider=result.provider,
+        cached_result=result.cached,
+        error=result.error or UNSET,
+        retry_after_ms=UNSET if pause is None else round(pause * 1000),
+    )
+    entry = replace(entry, enrichment=enrichment)
+    if found is None or not found.books:
+        return entry
+    flat = found.books[0]
+    return replace(
+        entry,
+        title=entry.title or flat.title,
+        author=entry.author or ("" if entry.title else flat.author),
+        cover_url=flat.cover_url or UNSET,
+        publisher=flat.publisher or UNSET,
+        publication_year=flat.publication_year,
+    )
+
+
+def _photo_facts(photo: Photo) -> PhotoFacts:
+    result = photo.result
+    quality = result.quality if result else None
+    detections = result.detections if result else ()
+    return PhotoFacts(
+        index=photo.input.index,
+        photo_index=photo.input.index,
+        status=photo.state,
+        books_found=photo.found,
+        error=(result.error if result else None) or UNSET,
+        error_code=(result.code if result else None) or UNSET,
+        image_metadata=metadata(quality, detections) if quality else UNSET,
+    )
+
+
+def _looked_at(photos: Iterable[Photo]) -> list[PhotoResult]:
+    return [photo.result for photo in photos if photo.result and photo.result.quality]
+
+
+def _suggestions(photos: Sequence[Photo]) -> list[Suggestion]:
+    """Return the hints for all photos, each kind once with its gravest severity."""
+    merged: dict[str, Suggestion] = {}
+    for result in _looked_at(photos):
+        assert result.quality is not None  # noqa: S101 narrows the type
+        for hint in suggestions(result.quality, result.detections):
+            known = merged.get(hint.type)
+            merged[hint.type] = hint if known is None else _both(known, hint)
+    return list(merged.values())
+
+
+def _both(one: Suggestion, other: Suggestion) -> Suggestion:
+    graver = max(one, other, key=lambda hint: _SEVERITIES.index(hint.severity))
+    return replace(graver, affected_count=one.affected_count + other.affected_count)
+
+
+def _image_metadata(photos: Sequence[Photo]) -> ImageMetadata:
+    """Return the words for all photos together; those of the worst one where they differ."""
+    told = [
+        metadata(result.quality, result.detections)
+        for result in _looked_at(photos)
+        if result.quality
+    ]
+    readable = sum(one.readable_count for one in told)
+    qualities = {one.image_quality for one in told if one.image_quality != "poor"}
+    return ImageMetadata(
+        image_quality="fair" if "fair" in qualities else "good" if qualities else "poor",
+        lighting=next((one.lighting for one in told if one.lighting != "good"), "good"),
+        sharpness=min(
+            (one.sharpness for one in told), key=("blurry", "fair", "sharp").index, default="fair"
+        ),
+        readable_count=readable,
+    )
+
+
+def _facts(job: Job, scan: Scan, enriched: int) -> ScanFacts:
+    read = [photo.result for photo in scan.read if photo.result]
+    ends = [book.result.ended for book in scan.books if book.result]
+    ends += [result.ended for result in read]
+    began = min((result.began for result in read), default=0)
+    ended = max(ends, default=round((job.started_at or job.created_at) * 1000))
+    models = dict.fromkeys(result.model for result in read if result.model)
+    return ScanFacts(
+        model_used=", ".join(models) or UNKNOWN_MODEL,
+        processing_time=max(0, ended - began) if read else 0,
+        enriched_count=enriched,
+        timestamp=timestamp(ended / 1000),
+        timestamp_ms=ended,
+        photos=tuple(
+            _reading(photo.input.index, photo.result)
+            for photo in scan.read
+            if photo.result and photo.result.model
+        ),
+    )
+
+
+def _reading(index: int, result: PhotoResult) -> Reading:
+    tokens = result.tokens
+    return Reading(
+        photo_index=index,
+        provider=result.reader or UNKNOWN_MODEL,
+        model=result.model or UNKNOWN_MODEL,
+        processing_time_ms=result.took_ms,
+        token_usage=UNSET
+        if tokens is None
+        else TokenUsage(
+            prompt_tokens=tokens.prompt, output_tokens=tokens.output, total_tokens=tokens.total
+        ),
+        timestamp=timestamp(result.ended / 1000),
+    )
