@@ -53,8 +53,62 @@ ANSWERS = {
     "/doc/openapi.json": ["/doc/openapi.json"],
     "/doc/openapi.yaml": ["/doc/openapi.yaml"],
     "/v3/docs": ["/v3/docs"],
+    "/doc/asyncapi.json": ["/doc/asyncapi.json"],
+    "/api/v2/flags": ["/api/v2/flags", "?userId=reader-1", "?userId="],
+    "/ws/progress": ["/ws/progress", "?jobId=x", "?jobId=x&token=y"],
 }  # fmt: skip
+JOB = "a-job-of-this-document"
+JOB_ANSWERS = (
+    "/v1/jobs/{job_id}",
+    "/v1/jobs/{job_id}/status",
+    "/v1/jobs/{job_id}/results",
+    "/api/job-state/{job_id}",
+    "/api/v2/books/enrich-batch/{job_id}",
+    "/api/v2/books/enrich-batch/{job_id}/results",
+    "/api/v2/books/enrich-batch/{job_id}/stream",
+    "/api/v2/enrichments/{job_id}",
+    "/api/v2/enrichments/{job_id}/results",
+    "/api/v2/enrichments/{job_id}/stream",
+    "/api/v2/imports/{job_id}",
+    "/api/v2/imports/{job_id}/results",
+    "/api/v2/imports/{job_id}/stream",
+    "/api/v2/scans/{job_id}",
+    "/api/v2/scans/{job_id}/results",
+    "/api/v2/scans/{job_id}/stream",
+    "/v1/csv/results/{job_id}",
+    "/v1/csv/status/{job_id}",
+    "/v1/scan/results/{job_id}",
+)
+JOB_ENDS = (
+    ("delete", "/v1/jobs/{job_id}"),
+    ("delete", "/api/v2/books/enrich-batch/{job_id}"),
+    ("delete", "/api/v2/enrichments/{job_id}"),
+    ("delete", "/api/v2/imports/{job_id}"),
+    ("delete", "/api/v2/jobs/{job_id}/cancel"),
+    ("delete", "/api/v2/scans/{job_id}"),
+    ("post", "/api/v2/jobs/{job_id}/cancel"),
+    ("post", "/v1/csv/cancel/{job_id}"),
+)
+BATCHES = [
+    {"jobId": "j", "books": [{"title": "x"}]},
+    {"jobId": "j", "books": []},
+    {},
+    {"jobId": "j", "books": [{"title": "y"}]},
+    {"barcodes": [FERRY]},
+]
+CANCELS = [{"jobId": "nobody"}, {}, {"jobId": JOB, "token": "x"}, {"jobId": JOB}]
 BODIES = {
+    "/v1/enrichment/batch": BATCHES,
+    "/api/enrichment/batch": BATCHES,
+    "/api/batch-enrich": BATCHES,
+    "/v1/enrich/batch": BATCHES,
+    "/api/v2/books/enrich-batch": BATCHES,
+    "/api/v2/enrichments": BATCHES,
+    "/api/enrichment/start": [{"jobId": "k", "workIds": ["x"]}, {"jobId": "k"}],
+    "/api/enrichment/cancel": CANCELS,
+    "/api/scan-bookshelf/cancel": CANCELS,
+    "/api/token/refresh": [{"jobId": JOB, "oldToken": "x"}, {}],
+    "/v1/token/refresh": [{"jobId": JOB, "oldToken": "x"}, {}],
     "/api/v2/books/enrich": [{"barcode": FERRY}, {"barcode": UNKNOWN}, {"barcode": "x"}, {}],
     "/v3/books/enrich": [{"isbns": [FERRY, UNKNOWN]}, {"isbns": []}, {"isbns": ["x"]}, {}],
     "/search/advanced": [{"title": "ferry"}, {}, {"maxResults": 0, "title": "x"}],
@@ -127,7 +181,8 @@ async def test_every_route_is_documented_and_nothing_else(api, document):
     served = {(path, method.lower()) for method, path in lines if path not in UNDOCUMENTED}
     described = {(path, method) for path, found in document.paths.items() for method in found}
     assert described == served
-    tested = {(path, "get") for path in ANSWERS} | {(path, "post") for path in BODIES}
+    tested = {(path, "get") for path in (*ANSWERS, *JOB_ANSWERS)}
+    tested |= {(path, "post") for path in BODIES} | {(path, method) for method, path in JOB_ENDS}
     assert tested == served
 
 
@@ -141,6 +196,37 @@ async def test_every_answer_is_what_the_document_says(api, document):
     for template, bodies in BODIES.items():
         for body in bodies:
             document.check(template, "post", await api.post(template, json=body))
+
+
+async def test_answers_about_jobs_are_what_the_document_says(api, document):
+    books = [{"title": "The Ferry to Morrow Island", "isbn": FERRY}, {"title": "zzyzzx"}]
+    for job_id, wanted in ((JOB, books), ("short", [])):
+        answer = await api.post("/api/batch-enrich", json={"jobId": job_id, "books": wanted})
+        document.check("/api/batch-enrich", "post", answer)
+    token = (await api.post("/api/batch-enrich", json={"jobId": JOB, "books": books})).json["token"]
+    await api.get(f"/api/v2/enrichments/{JOB}/stream")  # ends with the job
+    for template in JOB_ANSWERS:
+        for job_id, headers in (
+            (JOB, {}),
+            (JOB, {"X-Auth-Token": token}),
+            (JOB, {"X-Auth-Token": "wrong"}),
+            (JOB, {"Accept": "text/html"}),
+            (JOB, {"Last-Event-ID": "99"}),
+            ("nobody", {"X-Auth-Token": "wrong"}),
+        ):
+            path = template.replace("{job_id}", job_id)
+            document.check(template, "get", await api.get(path, headers=headers))
+        alias = await api.get(template.replace("{job_id}", JOB) + "?alias=results")
+        document.check(template, "get", alias)
+    for method, template in JOB_ENDS:
+        for job_id, headers in (
+            (JOB, {}),
+            (JOB, {"X-Auth-Token": "wrong"}),
+            ("nobody", {"X-Auth-Token": "wrong"}),
+            (JOB, {"X-Auth-Token": token}),
+        ):
+            path = template.replace("{job_id}", job_id)
+            document.check(template, method, await api.request(method, path, headers=headers))
 
 
 async def test_failures_of_providers_and_limits_are_described_too(start):

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from litestar import Response
 from litestar.di import NamedDependency
 from litestar.params import HeaderParameter, PathParameter, QueryParameter
+from msgspec import Struct
 
 from bookstrack.errors import NotAcceptable
 from bookstrack.jobs.board import JobBoard
@@ -25,6 +26,14 @@ _NUMBER = re.compile(r"[0-9]{1,18}\Z")
 _TIME = re.compile(r"([0-9]{13})-\w+\Z")
 _PAGE = 1000
 _PUBLIC = "/api/v2/imports/"
+
+
+class ServerSentEvent(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One event of a stream; what ``data`` holds is in the AsyncAPI document."""
+
+    id: str | None = None
+    event: str
+    data: str
 
 
 class _LeftToTheFront(Response[None]):
@@ -46,7 +55,7 @@ async def _silent(_scope: Any, _receive: Any, _send: Any) -> None:
         "/api/v2/scans/{job_id:str}/stream",
         "/api/v2/books/enrich-batch/{job_id:str}/stream",
     ],
-    answer=str,
+    answer=ServerSentEvent,
     tag="Jobs",
     failures=(401, 404, 406, 429),
     media_type="text/event-stream",
