@@ -599,3 +599,35 @@ async def test_how_fast_events_arrive_is_measured(theatre):
 
 def value(metrics, name: str, **labels: str) -> float | None:
     return metrics.registry.get_sample_value(name, labels)
+
+
+async def test_when_nobody_follows_jobs_any_more_the_client_is_to_come_back(theatre):
+    async def nothing(job_id, *, after):
+        for event in ():
+            yield event
+
+    run = await theatre()
+    await run.stage.add()
+    run.stage.follow = nothing
+    talk = await run.talk()
+    assert (await talk.closed())[0] == 1012
+
+
+async def test_who_asks_and_does_not_read_is_not_listened_to(theatre):
+    run = await theatre()
+    await run.stage.add(job_id="x" * 64)
+    talk = await run.talk(job_id="x" * 64)
+    for _ in range(500):
+        await talk.say("ping", timestamp=1)
+    for _ in range(500):
+        assert (await talk.next())["type"] == "pong"
+    await talk.say("ready")
+    assert (await talk.next())["type"] == "ready_ack"
+
+
+async def test_a_socket_that_comes_while_the_server_leaves_is_sent_on(theatre):
+    run = await theatre()
+    await run.stage.add()
+    run.close()
+    talk = await run.talk()
+    assert (await talk.closed())[0] == 1012

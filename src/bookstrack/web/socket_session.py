@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing, suppress
 from typing import Any, Protocol, TypeVar
 
@@ -144,18 +144,18 @@ class Session:
 
     def _begin(self) -> None:
         job, wish = self._room.job, self._wish
-        self._spawn(self._listen())
-        self._spawn(self._speak())
-        self._spawn(self._keep_alive())
+        self._spawn(self._listen)
+        self._spawn(self._speak)
+        self._spawn(self._keep_alive)
         if job.status.terminal:  # [W10]; who counts events gets those it has missed first
             last = job.last_event - 1
             self._fetch(last if wish.after is None else min(self._known(wish.after), last))
             self._unlock()
         elif wish.reconnect:
-            self._spawn(self._resume(wish.after))
+            self._spawn(self._resume, wish.after)
         else:
             self._fetch(self._known(wish.after))
-            self._spawn(self._wait_for_ready())
+            self._spawn(self._wait_for_ready)
 
     def _known(self, after: int | None) -> int:
         """Return the last event a client has; a number from elsewhere counts as none."""
@@ -188,7 +188,7 @@ class Session:
         if self._fetching is not None:
             self._fetching.cancel()
         self._backlog.clear()
-        self._fetching = self._spawn(self._follow(after))
+        self._fetching = self._spawn(self._follow, after)
 
     async def _follow(self, after: int) -> None:
         """Gather events; a log that cannot be read for a moment is asked again."""
@@ -250,7 +250,7 @@ class Session:
         self._count(event)
         if event.terminal and not self._over:
             self._over = True
-            self._spawn(self._close_later(event))
+            self._spawn(self._close_later, event)
 
     def _count(self, event: Event) -> None:
         if not self._greeted:
@@ -274,7 +274,7 @@ class Session:
                 self.end(_CLIENT_LEFT, "")
                 return
             try:
-                self._hear(understand(data))
+                await self._hear(understand(data))
             except Malformed as problem:
                 await self._give_up("INVALID_REQUEST", problem.reason, 400, close=1002)
                 return
@@ -282,7 +282,7 @@ class Session:
                 self._space.clear()
                 await self._space.wait()
 
-    def _hear(self, said: Said) -> None:
+    async def _hear(self, said: Said) -> None:
         job, now = self._room.job, self._now()
         if said.type == "ready":
             self._say(self._dialect.ready_ack(job, now))
@@ -290,7 +290,7 @@ class Session:
         elif said.type == "ping":
             self._say(self._dialect.pong(job, now, latency(said, now)))
         elif said.type == "sync":
-            self._spawn(self._synchronise(said.after))
+            await self._synchronise(said.after)  # so that nobody can ask for many at once
 
     async def _synchronise(self, after: int | None) -> None:
         if after is not None:
@@ -339,15 +339,15 @@ class Session:
         await self._line.send(text)
         self.end(close, message)
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        task = asyncio.create_task(self._guard(work))
+    def _spawn(self, work: Callable[..., Awaitable[None]], *facts: Any) -> asyncio.Task[None]:
+        task = asyncio.create_task(self._guard(work, facts))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
 
-    async def _guard(self, work: Awaitable[None]) -> None:
+    async def _guard(self, work: Callable[..., Awaitable[None]], facts: Sequence[Any]) -> None:
         try:
-            await work
+            await work(*facts)
         except Left:
             self.end(_CLIENT_LEFT, "")
         except BooksTrackError as problem:
