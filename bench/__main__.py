@@ -1,4 +1,4 @@
-"""``python -m bench [warm] [restart] [cold] [memory] [jobs]``: measure; all without a name."""
+"""``python -m bench [warm] [restart] [cold] [memory] [jobs] [listeners]``: measure."""
 
 from __future__ import annotations
 
@@ -8,11 +8,19 @@ from argparse import ArgumentParser
 from bench.cold import cold
 from bench.figures import table
 from bench.jobs import jobs
+from bench.listeners import listeners
 from bench.processes import pin_self
 from bench.start import memory
 from bench.warm import restart, warm
 
-_SECTIONS = {"warm": warm, "restart": restart, "cold": cold, "memory": memory, "jobs": jobs}
+_SECTIONS = {
+    "warm": warm,
+    "restart": restart,
+    "cold": cold,
+    "memory": memory,
+    "jobs": jobs,
+    "listeners": listeners,
+}
 
 
 def main() -> None:

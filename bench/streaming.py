@@ -19,6 +19,8 @@ import msgspec
 _STAMP = re.compile(rb'"timestamp":(\d{13})')
 _STATUS = re.compile(rb"^event: (\w+)$", re.MULTILINE)
 _ID = re.compile(rb"^id: (\d+)$", re.MULTILINE)
+_SEQ = re.compile(rb'"seq":(\d+)')
+_TEXT = 1
 _ENDS = frozenset({b"completed", b"failed", b"canceled"})
 READY = msgspec.json.encode({"type": "ready"})
 
@@ -118,7 +120,7 @@ class Listener(asyncio.Protocol):
 
 
 class SocketListener(Listener):
-    """One WebSocket in the second dialect; its events carry no numbers, so they are counted."""
+    """One WebSocket in the second dialect; ``seq`` tells the number of the event."""
 
     def headers_came(self) -> None:
         """Say that everything logged may be sent."""
@@ -138,9 +140,9 @@ class SocketListener(Listener):
                 return
             kind, text = self._held[0] & 0x0F, self._held[begins : begins + size]
             self._held = self._held[begins + size :]
-            if kind == 1 and b'"type":"ready_ack"' not in text:
+            if kind == _TEXT and (number := _SEQ.search(text)) is not None:
                 ends = b'"type":"job_complete"' in text or b'"type":"error"' in text
-                self.heard(len(self.ids) + 1, text, now, ends=ends)
+                self.heard(int(number[1]), text, now, ends=ends)
 
 
 def sse_request(path: str, *, last: int | None = None) -> bytes:

@@ -163,9 +163,7 @@ def _groups(items: Sequence[Item]) -> list[_Group]:
     return list(groups.values())
 
 
-async def _told(
-    ctx: Context, group: _Group, item: Item, asked: _Input, enriched: Enriched
-) -> None:
+async def _told(ctx: Context, group: _Group, item: Item, asked: _Input, enriched: Enriched) -> None:
     await ctx.done(
         _result(item, asked, enriched),
         ok=enriched.succeeded,
