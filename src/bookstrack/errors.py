@@ -30,6 +30,7 @@
         UpgradeRequired          UPGRADE_REQUIRED
         Gone                     GONE
         FeatureDisabled          FEATURE_DISABLED
+          ScannerNotConfigured   SCANNER_NOT_CONFIGURED: nothing here reads photos
       ProviderProblem            an outside source could not be used; has ``provider``
         ProviderTimeout          time-out or network failure
         ProviderFailed           5xx, unreadable or mistyped body
@@ -238,6 +239,12 @@ class FeatureDisabled(RequestProblem):
     """A feature whose key or switch is off."""
 
     code = "FEATURE_DISABLED"
+
+
+class ScannerNotConfigured(FeatureDisabled):
+    """Neither a key for an AI nor an OCR engine: photos cannot be read."""
+
+    code = "SCANNER_NOT_CONFIGURED"
 
 
 class ProviderProblem(BooksTrackError):

@@ -25,6 +25,7 @@ from bookstrack.web.open_streams import OpenStreams
 from bookstrack.web.openapi import CONFIG, openapi_document
 from bookstrack.web.reply import Reply
 from bookstrack.web.routes import (
+    barcodes,
     batch,
     books,
     covers,
@@ -37,6 +38,7 @@ from bookstrack.web.routes import (
     jobs,
     legacy,
     metrics,
+    scans,
     search,
     socket_http,
     streams,
@@ -44,6 +46,7 @@ from bookstrack.web.routes import (
 )
 from bookstrack.web.routes.search import Views
 from bookstrack.web.routes.system import ChannelsDocument, Documents, documents
+from bookstrack.web.scan_orders import ScanDesk
 from bookstrack.web.socket import Sockets
 from bookstrack.web.sse import Frames
 
@@ -59,6 +62,7 @@ class Application:
         self.board: Any = board or parts.board
         self.streams = OpenStreams(parts.settings.streams.most_per_identity)
         self._desk = JobDesk(self.board, parts.settings)
+        self._scan_desk = ScanDesk(parts)
         self._starts = JobStarts(parts.settings, parts.clock, parts.flags)
         self._stream_parts = StreamParts(
             board=self.board,
@@ -86,6 +90,7 @@ class Application:
         settings = self.parts.settings
         modules: list[Any] = [search, books, enrichment, legacy, covers, metrics, flags, system]
         modules += [batch, jobs, job_results, job_cancels, streams, socket_http]
+        modules += [scans, barcodes]
         if settings.api.external_routes:
             modules.append(external)
         if settings.api.test_endpoints:
@@ -102,6 +107,7 @@ class Application:
                 "reply": Provide(self._reply, sync_to_thread=False),
                 "starts": Provide(self._get_starts, sync_to_thread=False),
                 "desk": Provide(self._get_desk, sync_to_thread=False),
+                "scan_desk": Provide(self._get_scan_desk, sync_to_thread=False),
                 "stream_parts": Provide(self._get_stream_parts, sync_to_thread=False),
                 "sockets": Provide(self._get_sockets, sync_to_thread=False),
                 "channels_document": Provide(self.channels_document, sync_to_thread=False),
@@ -130,6 +136,9 @@ class Application:
 
     def _get_starts(self) -> JobStarts:
         return self._starts
+
+    def _get_scan_desk(self) -> ScanDesk:
+        return self._scan_desk
 
     def _get_desk(self) -> JobDesk:
         return self._desk

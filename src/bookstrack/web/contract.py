@@ -50,6 +50,7 @@ def route_options(
     legacy: bool = False,
     policy: str | None = None,
     stream: bool = False,
+    body_limit: int | None = None,
 ) -> dict[str, Any]:
     """Return the ``opt`` of a handler; ``RouteMap`` reads it back."""
     return {
@@ -60,6 +61,7 @@ def route_options(
             "legacy": legacy,
             "policy": policy,
             "stream": stream,
+            "body_limit": body_limit,
         }
     }
 

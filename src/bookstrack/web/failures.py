@@ -13,6 +13,7 @@ from bookstrack import errors
 from bookstrack.model.answer import Caution
 from bookstrack.model.naming import camel_name
 from bookstrack.model.provider_names import breaker_name
+from bookstrack.scans import refusals
 from bookstrack.web.envelope import Envelope, ErrorBody, metadata_of, without_nulls
 from bookstrack.web.exchange import Exchange, Headers
 
@@ -28,6 +29,9 @@ _STATUS: dict[type[errors.BooksTrackError], int] = {
     errors.OriginBlocked: 403,
     errors.TooLarge: 413,
     errors.UnsupportedMedia: 415,
+    refusals.UnsupportedPicture: 415,
+    refusals.PictureTooLarge: 422,
+    refusals.PictureTooSmall: 422,
     errors.RateLimited: 429,
     errors.IdempotencyConflict: 409,
     errors.RequestInProgress: 409,
@@ -64,6 +68,8 @@ C3_NAMES = {
             "EMPTY_BATCH",
             "BATCH_TOO_LARGE",
             "UNSUPPORTED_FILE_TYPE",
+            "IMAGE_TOO_LARGE",
+            "IMAGE_TOO_SMALL",
             "NOT_ACCEPTABLE",
         ),
         "INVALID_REQUEST",
@@ -79,7 +85,13 @@ C3_NAMES = {
         "CONFLICT",
     ),
     **dict.fromkeys(
-        ("FEATURE_DISABLED", "SERVICE_UNAVAILABLE", "SEARCH_UNAVAILABLE"), "INTERNAL_ERROR"
+        (
+            "FEATURE_DISABLED",
+            "SCANNER_NOT_CONFIGURED",
+            "SERVICE_UNAVAILABLE",
+            "SEARCH_UNAVAILABLE",
+        ),
+        "INTERNAL_ERROR",
     ),
     "PROVIDER_ERROR": "API_ERROR",
     "PROVIDER_TIMEOUT": "NETWORK_ERROR",

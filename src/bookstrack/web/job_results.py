@@ -44,7 +44,21 @@ def _batch(results: Results, asked: Asked) -> Results:
     return results
 
 
-VIEWS: dict[PipelineName, View] = {PipelineName.BATCH_ENRICHMENT: _batch}
+def _scan(results: Results, _asked: Asked) -> Results:
+    """Say in the summary what older clients look for there (imports-and-scans §2.7)."""
+    job_id = msgspec.json.decode(results["jobId"], type=str)
+    summary = decode_results(bytes(results["summary"])) if "summary" in results else {}
+    more = {
+        "enrichedCount": results.get("booksEnriched", Raw(b"0")),
+        "resultsUrl": Raw(encode(f"/v1/scan/results/{job_id}")),
+    }
+    return {**results, "summary": Raw(encode({**summary, **more}))}
+
+
+VIEWS: dict[PipelineName, View] = {
+    PipelineName.BATCH_ENRICHMENT: _batch,
+    PipelineName.AI_SCAN: _scan,
+}
 
 
 def results_data(job: Job, body: bytes, *, expires_at: float, asked: Asked) -> bytes:

@@ -31,6 +31,9 @@ CONFIG = OpenAPIConfig(
     tags=[
         Tag(name="Search", description="Find works, editions and authors"),
         Tag(name="Enrichment", description="Turn a barcode into a full book"),
+        Tag(name="Imports", description="Bring in the export file of another app"),
+        Tag(name="Scans", description="Find the books on photos of shelves"),
+        Tag(name="Barcodes", description="Read the barcodes on a picture"),
         Tag(name="Jobs", description="Long work: how it stands, its events, its results"),
         Tag(name="Images", description="Covers in three sizes"),
         Tag(name="System", description="Health, metrics and capabilities"),
@@ -138,17 +141,22 @@ def _describe_bodies(app: Litestar, document: dict[str, Any]) -> None:
             body = handler.opt.get("body")
             if body is None:
                 continue
-            (schema,), components = schema_components(
-                [body], ref_template="#/components/schemas/{name}"
-            )
-            document["components"]["schemas"] |= components
+            one = {handler.opt["body_type"]: body}
+            forms = cast("Mapping[str, Any]", body) if isinstance(body, Mapping) else one
+            content = {media: {"schema": _schema(form, document)} for media, form in forms.items()}
             template = re.sub(r"\{(\w+)[^}]*\}", r"{\1}", route.path_format)
             for method in handler.http_methods:
                 operation = document["paths"][template][str(method).lower()]
-                operation["requestBody"] = {
-                    "required": True,
-                    "content": {"application/json": {"schema": schema}},
-                }
+                operation["requestBody"] = {"required": True, "content": content}
+
+
+def _schema(form: Any, document: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema of a type, whose parts go into the document; others are returned."""
+    if isinstance(form, Mapping):
+        return dict(cast("Mapping[str, Any]", form))
+    (schema,), components = schema_components([form], ref_template="#/components/schemas/{name}")
+    document["components"]["schemas"] |= components
+    return schema
 
 
 def _loosen(node: Any) -> None:

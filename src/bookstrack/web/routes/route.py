@@ -33,6 +33,8 @@ _TEXTS = {
     410: "The route is gone",
     413: "Too large",
     414: "The address is too long",
+    415: "A file of a type that cannot be read",
+    422: "A picture with too many pixels, or too few",
     429: "The limit of this class of requests is used up",
     431: "The request headers are too large",
     500: "Something went wrong on our side",
@@ -81,6 +83,7 @@ def _declare(
     fuller: Mapping[int, type[Failure]] | None = None,
     empty: Sequence[int] = (),
     body: Any = None,
+    body_type: str = _JSON,
     **facts: Any,
 ) -> Callable[[Any], HTTPRouteHandler]:
     statuses = [*_ALWAYS, *failures, *([410] if group else []), *([429] if limit else [])]
@@ -93,7 +96,7 @@ def _declare(
     return decorator(
         path,
         status_code=status,
-        opt=options if body is None else {**options, "body": body},
+        opt=options if body is None else {**options, "body": body, "body_type": body_type},
         responses={status: success, **nothing, **_failures(statuses, fuller or {})},
         tags=[tag],
         deprecated=bool(group),
@@ -169,12 +172,15 @@ def write(
     legacy: bool = False,
     status: int = 200,
     body: Any = None,
+    body_type: str = _JSON,
     any_body: bool = False,
+    body_limit: int | None = None,
 ) -> Callable[[Any], HTTPRouteHandler]:
     """Declare a ``POST`` route that takes JSON and answers with this type of payload.
 
-    ``body`` is the type that the document gives for a body that the handler reads by itself;
-    ``any_body`` lets a body pass that is not looked at.
+    ``body`` is the type that the document gives for a body that the handler reads by itself, in
+    the form of ``body_type``, or types by form; ``any_body`` lets a body of any form pass.
+    ``body_limit`` (bytes) replaces the limit of JSON bodies.
     """
     return _declare(
         post,
@@ -189,8 +195,10 @@ def write(
         group=group,
         shape=shape,
         legacy=legacy,
-        guards=[] if any_body else [_json_only],
+        guards=[] if any_body or body_type != _JSON else [_json_only],
         body=body,
+        body_type=body_type,
+        body_limit=body_limit,
     )
 
 

@@ -1,0 +1,202 @@
+"""Photos of shelves: one or several in, a job out (http-api E1 to E3)."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated, Any
+
+from litestar import Request, Response
+from litestar.di import NamedDependency
+from litestar.params import QueryParameter
+from msgspec import Meta, Struct
+
+from bookstrack.assembly import Assembly
+from bookstrack.errors import InvalidRequest
+from bookstrack.web.contract import Shape
+from bookstrack.web.job_access import JobDesk
+from bookstrack.web.job_starts import JobStarts
+from bookstrack.web.job_views import JobStart, Stage, StartTop
+from bookstrack.web.reply import Reply
+from bookstrack.web.routes.route import write
+from bookstrack.web.scan_orders import ACCEPTED, ScanDesk
+from bookstrack.web.scan_uploads import (
+    BODY_LIMIT,
+    Submitted,
+    bounds_of,
+    media_type,
+    read_form,
+    read_json,
+    read_raw,
+)
+from bookstrack.web.socket import Sockets
+
+_TAG = "Scans"
+_FAILURES = (409, 415, 422)
+_STAGES = (
+    Stage(name="Image Quality Analysis", typical_duration=3, progress=0.1),
+    Stage(name="AI Processing", typical_duration=25, progress=0.5),
+    Stage(name="Metadata Enrichment", typical_duration=12, progress=1.0),
+)
+_ONE_PHOTO_S = 25
+_REST_S = 15
+_JSON, _FORM = "application/json", "multipart/form-data"
+_PHOTOSCAN = "?events=photoscan"
+_BINARY = {"type": "string", "format": "binary"}
+
+_JobId = Annotated[str, Meta(pattern="^[A-Za-z0-9_-]{1,64}$")]
+ChosenId = Annotated[
+    str | None, QueryParameter(name="jobId", description="The id that the job is to have")
+]
+Threshold = Annotated[
+    str | None,
+    QueryParameter(
+        name="confidenceThreshold",
+        description="From this confidence on a book is approved, 0.4 to 0.95",
+    ),
+]
+
+
+class ImageEntry(Struct, frozen=True, kw_only=True):
+    """A photo in base64, with or without a ``data:`` prefix."""
+
+    index: Annotated[int, Meta(ge=0)]
+    data: Annotated[str, Meta(min_length=1)]
+
+
+class ScanBody(Struct, frozen=True, kw_only=True):
+    """Up to five photos."""
+
+    jobId: _JobId
+    images: Annotated[list[ImageEntry], Meta(min_length=1, max_length=5)]
+    confidenceThreshold: Annotated[float, Meta(ge=0.4, le=0.95)] | None = None
+    idempotencyKey: Annotated[str, Meta(min_length=1, max_length=255)] | None = None
+
+
+_FORM_SCHEMA = {
+    "type": "object",
+    "required": ["photos"],
+    "properties": {
+        "photos": {"type": "array", "items": _BINARY, "minItems": 1, "maxItems": 5},
+        "jobId": {"type": "string"},
+        "confidenceThreshold": {"type": "string"},
+        "idempotencyKey": {"type": "string"},
+    },
+}
+
+
+@write(
+    "/api/scan-bookshelf",
+    answer=JobStart,
+    top=StartTop,
+    tag=_TAG,
+    failures=_FAILURES,
+    limit="scan",
+    shape=Shape.MIRRORED,
+    status=202,
+    any_body=True,
+    body={"image/*": _BINARY},
+    body_limit=BODY_LIMIT,
+)
+async def scan_one(
+    request: Request[Any, Any, Any],
+    reply: NamedDependency[Reply],
+    parts: NamedDependency[Assembly],
+    desk: NamedDependency[JobDesk],
+    starts: NamedDependency[JobStarts],
+    scan_desk: NamedDependency[ScanDesk],
+    sockets: NamedDependency[Sockets],
+    job_id: ChosenId = None,
+    threshold: Threshold = None,
+) -> Response[Any]:
+    """Scan one photo, whose bytes are the body."""
+    scan_desk.check_configured()
+    query = {"jobId": job_id, "confidenceThreshold": threshold}
+    wishes = scan_desk.wishes(reply.exchange, query)
+    named = media_type(reply.exchange.header(b"content-type"))
+    if not named.startswith("image/"):
+        raise InvalidRequest(
+            "The body must be a picture, and its Content-Type image/…",
+            details={"contentType": named[:100], "expected": "image/*"},
+        )
+    bounds = bounds_of(parts.settings.imports)
+    submitted = await read_raw(request.stream(), most=bounds.image)
+    started = await desk.board.start(await scan_desk.request(submitted, wishes))
+    return await starts.answer(
+        reply,
+        started,
+        status="started",
+        message=ACCEPTED,
+        sse_query=_PHOTOSCAN,
+        **_scan_facts(submitted, sockets, started.job.id),
+    )
+
+
+@write(
+    ["/api/batch-scan", "/api/scan-bookshelf/batch", "/api/v2/scans"],
+    answer=JobStart,
+    top=StartTop,
+    tag=_TAG,
+    failures=_FAILURES,
+    limit="scan",
+    shape=Shape.MIRRORED,
+    status=202,
+    any_body=True,
+    body={_FORM: _FORM_SCHEMA, _JSON: ScanBody},
+    body_limit=BODY_LIMIT,
+)
+async def scan_several(
+    request: Request[Any, Any, Any],
+    reply: NamedDependency[Reply],
+    parts: NamedDependency[Assembly],
+    desk: NamedDependency[JobDesk],
+    starts: NamedDependency[JobStarts],
+    scan_desk: NamedDependency[ScanDesk],
+    sockets: NamedDependency[Sockets],
+    job_id: ChosenId = None,
+    threshold: Threshold = None,
+) -> Response[Any]:
+    """Scan up to five photos: a form with the parts ``photos``, or JSON with base64."""
+    scan_desk.check_configured()
+    query = {"jobId": job_id, "confidenceThreshold": threshold}
+    scan_desk.wishes(reply.exchange, query)
+    submitted = await _submitted(request, reply.exchange.header(b"content-type"), parts)
+    wishes = scan_desk.wishes(reply.exchange, submitted.fields, query)
+    started = await desk.board.start(await scan_desk.request(submitted, wishes))
+    return await starts.answer(
+        reply,
+        started,
+        status="processing",
+        message=ACCEPTED,
+        **_scan_facts(submitted, sockets, started.job.id),
+    )
+
+
+async def _submitted(
+    request: Request[Any, Any, Any], content_type: str, parts: Assembly
+) -> Submitted:
+    bounds = bounds_of(parts.settings.imports)
+    named = media_type(content_type)
+    if named == _FORM:
+        return await read_form(request.stream(), content_type, bounds)
+    if named in ("", _JSON) or named.endswith("+json"):
+        body = await request.body()
+        return await asyncio.to_thread(read_json, body, bounds)
+    raise InvalidRequest(
+        f"The body must be {_FORM} or {_JSON}",
+        details={"contentType": named[:100], "expected": _FORM},
+    )
+
+
+def _scan_facts(submitted: Submitted, sockets: Sockets, job_id: str) -> dict[str, Any]:
+    """Return what only scans say when they begin; nobody is waited for [W12]."""
+    photos = len(submitted.photos)
+    seconds = _REST_S + photos * _ONE_PHOTO_S
+    return {
+        "total_photos": photos,
+        "websocket_ready": sockets.rooms.connected(job_id) > 0,
+        "stages": _STAGES,
+        "estimated_range": (seconds * 4 // 5, -(-seconds * 6 // 5)),
+    }
+
+
+HANDLERS = (scan_one, scan_several)
