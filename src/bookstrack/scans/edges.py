@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
-from PIL import Image, ImageFilter
+from PIL import Image, ImageFilter, ImageOps
 
 from bookstrack.scans.ocr import TextLine
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _LONG_SIDE = 1200
 _STEP = 10.0  # grey levels over two pixels that make an edge
+_OUTLIERS = 0.5  # percent of the darkest and of the lightest pixels that may be anything
 _SHARE = 0.6  # of the length along which it must run
 _TILTS = (0.0, -1.2, 1.2, -2.4, 2.4, -3.6, 3.6)
 _INSIDE = 0.2  # of a line's height: its box is wider than its letters
@@ -69,7 +70,8 @@ class EdgeMap:
         self._scale = min(1.0, _LONG_SIDE / max(image.size))
         width, height = (max(1, round(side * self._scale)) for side in image.size)
         small = image.convert("L").resize((width, height), Image.Resampling.BOX)
-        blurred = small.filter(ImageFilter.GaussianBlur(0.8))
+        stretched = ImageOps.autocontrast(small, cutoff=_OUTLIERS)
+        blurred = stretched.filter(ImageFilter.GaussianBlur(0.8))
         self._grey = np.asarray(blurred, dtype=np.float32)
 
     def runs_between(self, one: Extent, other: Extent) -> bool:

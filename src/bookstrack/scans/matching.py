@@ -19,7 +19,7 @@ from bookstrack.scans.detection import Detection
 from bookstrack.scans.laying import SpineText
 from bookstrack.scans.ocr import TextLine
 from bookstrack.scans.scoring import Fit, fit, main_title
-from bookstrack.scans.spines import Spine, near, spine_of
+from bookstrack.scans.spines import Spine, aligned, near, spine_of
 from bookstrack.scans.words import is_imprint, tells, words_of
 
 RECOGNISED = 0.80
@@ -91,6 +91,8 @@ class _Found(Struct, frozen=True, kw_only=True):
     def suggested(self) -> bool:
         """Tell whether the book is worth a person's look."""
         found = self.fit
+        if found.score >= RECOGNISED:  # with an author, then: a title alone reaches 0.7
+            return True
         if found.score < SUGGESTED or found.precision < _SUGGESTED_PRECISION:
             return False
         title = [words_of(self.lines[number].text) for number in found.title_lines]
@@ -136,10 +138,11 @@ class _Matcher:
             if rest:
                 pieces.append(_Piece(lines=rest, rest=bool(books)))
         async for book in self._joined(pieces):
-            detections.append(self._detection(book, book.lines))
-            taken = set(map(id, book.lines))
-            pieces = [piece for piece in pieces if taken.isdisjoint(map(id, piece.lines))]
-        detections += filter(None, (self._unsure(piece) for piece in pieces if not piece.rest))
+            detections.append(self._detection(book, book.used))
+            taken = set(map(id, book.used))
+            pieces = [_without(piece, taken) for piece in pieces]
+        open_pieces = (piece for piece in pieces if piece.lines and not piece.rest)
+        detections += filter(None, map(self._unsure, open_pieces))
         return detections
 
     async def _books_on(self, spine: Spine) -> tuple[list[_Found], tuple[TextLine, ...]]:
@@ -175,19 +178,17 @@ class _Matcher:
                 for place, other in enumerate(pieces)
                 if place != number and near(piece.lines, other.lines)
             ]
-            free = [one for one in (piece, *around[:_MOST_AROUND]) if id(one) not in taken]
-            if id(piece) in taken or len(free) < 2:
+            free = [_without(one, taken) for one in (piece, *around[:_MOST_AROUND])]
+            if not free[0].lines or not any(one.lines for one in free[1:]):
                 continue
             lines = tuple(line for one in free for line in one.lines)
             offered = await self._ask(lines)
             best = _best(lines, offered)
             if best is None or best.fit.score < RECOGNISED:
                 continue
-            used = set(map(id, best.used))
-            parts = [one for one in free if not used.isdisjoint(map(id, one.lines))]
-            again = _best(tuple(line for one in parts for line in one.lines), offered)
-            if len(parts) > 1 and again is not None and again.recognised:
-                taken.update(map(id, parts))
+            again = _best(_context(best, free), offered)
+            if again is not None and again.recognised and _spans(again, free):
+                taken.update(map(id, again.used))
                 yield msgspec.structs.replace(again, joined=True)
 
     def _unsure(self, piece: _Piece) -> Detection | None:
@@ -289,6 +290,33 @@ def _proves(found: Fit) -> bool:
         and found.precision >= _LEAST_PRECISION
         and found.numbers_agree
     )
+
+
+def _without(piece: _Piece, taken: set[int]) -> _Piece:
+    """Return what is left of a piece when some lines have been explained."""
+    left = tuple(line for line in piece.lines if id(line) not in taken)
+    return _Piece(lines=left, rest=piece.rest or len(left) < len(piece.lines))
+
+
+def _context(book: _Found, pieces: Sequence[_Piece]) -> tuple[TextLine, ...]:
+    """Return the lines that a book explains, and those that may belong to its title.
+
+    A piece that only lends it an article is none of its own.
+    """
+    used = set(map(id, book.used))
+    title = [book.lines[number] for number in book.fit.title_lines]
+    lines: list[TextLine] = []
+    for piece in pieces:
+        telling = [line for line in piece.lines if any(map(tells, words_of(line.text)))]
+        if not used.isdisjoint(map(id, telling)):
+            lines += (line for line in piece.lines if id(line) in used or aligned(line, title))
+    return tuple(lines)
+
+
+def _spans(book: _Found, pieces: Sequence[_Piece]) -> bool:
+    """Tell whether a book stands on several pieces."""
+    used = set(map(id, book.used))
+    return sum(not used.isdisjoint(map(id, piece.lines)) for piece in pieces) > 1
 
 
 def _is_large(lines: Sequence[TextLine], book: _Found) -> bool:

@@ -45,6 +45,7 @@ _SURE = 0.95
 _BETTER = 1.05  # how much: some words read as words on their head too
 _SURE_LETTERS = 5
 _LEAST_CONFIDENCE = 0.5
+_LEAST_OF_ONE_SIGN = 0.97  # corners and ornaments are read as single letters and digits
 _BATCH = 6
 _LEAST_WIDTH = 160
 
@@ -148,7 +149,7 @@ def _read(engine: Any, image: Image.Image) -> list[TextLine]:
     lines = [
         (reading, place)
         for place, reading in zip(places, readings, strict=True)
-        if reading.confidence >= _LEAST_CONFIDENCE and any(map(str.isalnum, reading.text))
+        if _is_legible(reading)
     ]
     lines.sort(key=lambda line: -line[0].weight)
     kept: list[tuple[_Reading, _Place]] = []
@@ -305,6 +306,12 @@ def _turned(crop: Pixels, turns: int) -> Pixels:
     import numpy as np
 
     return np.ascontiguousarray(np.rot90(crop, turns))
+
+
+def _is_legible(reading: _Reading) -> bool:
+    signs = sum(map(str.isalnum, reading.text))
+    least = _LEAST_OF_ONE_SIGN if signs == 1 else _LEAST_CONFIDENCE
+    return signs > 0 and reading.confidence >= least
 
 
 def _is_sure(reading: _Reading) -> bool:

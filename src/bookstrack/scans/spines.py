@@ -153,7 +153,7 @@ def _in_a_row(blocks: list[list[Extent]]) -> Iterator[TextLine]:
 
 def _together(one: TextLine, other: TextLine, edges: EdgeMap) -> bool:
     frame, guest = (one, other) if one.length >= other.length else (other, one)
-    turn = abs((frame.angle - guest.angle + 90) % 180 - 90)
+    turn = _turn(frame, guest)
     host, extent = Extent.of(frame, frame), Extent.of(guest, frame)
     if turn <= _PARALLEL:
         return _continue(host, extent) or _beside(host, extent, edges)
@@ -163,6 +163,16 @@ def _together(one: TextLine, other: TextLine, edges: EdgeMap) -> bool:
 def near(lines: Sequence[TextLine], others: Sequence[TextLine]) -> bool:
     """Tell whether some lines might be on one book with others, edges or not."""
     return any(_near(one, other) for one in lines for other in others)
+
+
+def aligned(line: TextLine, others: Sequence[TextLine]) -> bool:
+    """Tell whether a line runs as others do and may be a further line of their text."""
+    return any(_turn(line, other) <= _PARALLEL and _near(line, other) for other in others)
+
+
+def _turn(one: TextLine, other: TextLine) -> float:
+    """Return the angle between two lines in degrees, whichever way they are read; 0 to 90."""
+    return abs((one.angle - other.angle + 90) % 180 - 90)
 
 
 def _near(one: TextLine, other: TextLine) -> bool:
