@@ -128,6 +128,6 @@ async def test_a_server_that_is_told_to_end_lets_its_sockets_go(tmp_path):
             server.send(signal.SIGTERM)
             began = time.monotonic()
             assert (await talk.closed())[0] == 1012
-            assert time.monotonic() - began < 2
+            assert time.monotonic() - began < 5
         await asyncio.to_thread(server.process.wait, 10)
     assert job["authToken"] not in (tmp_path / "log").read_text()

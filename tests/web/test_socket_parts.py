@@ -15,6 +15,7 @@ from bookstrack.model.job import JobStatus
 from bookstrack.web.open_streams import OpenStreams
 from bookstrack.web.socket_backlog import Backlog
 from bookstrack.web.socket_inbound import Malformed, latency, understand
+from bookstrack.web.socket_phase import Programs
 from bookstrack.web.socket_upgrade import read_upgrade
 from bookstrack.web.socket_wire import ascii_json, encoded
 
@@ -139,6 +140,16 @@ def test_of_repeated_parameters_the_first_counts():
 def test_an_empty_token_is_none():
     assert read_upgrade(b"", ("bookstrack-auth.",), "").token is None
     assert read_upgrade(b"", ("x", "bookstrack-auth.t"), "").token == "t"
+
+
+def test_only_so_many_programs_have_a_name():
+    programs = Programs()
+    assert programs.name("BooksTracker/47 CFNetwork/1494") == "BooksTracker"
+    assert programs.name("") == programs.name("(none)") == "unknown"
+    names = {programs.name(f"program{number}/1") for number in range(100)}
+    assert len(names) <= 50
+    assert "other" in names
+    assert programs.name("BooksTracker/48") == "BooksTracker"
 
 
 async def test_places_are_counted_per_caller():

@@ -223,15 +223,16 @@ def _folder(run) -> str:
 async def test_a_deprecated_socket_says_what_comes_after_it(theatre):
     run = await theatre(WEBSOCKET_PHASE="deprecated")
     await run.stage.add()
-    headers = (await run.talk()).socket.response.headers
+    headers = (await run.talk(agent="BooksTracker/47 CFNetwork/1494")).socket.response.headers
     assert headers["Deprecation"] == "@1772323200"
     sunset = email.utils.parsedate_to_datetime(headers["Sunset"])
     assert sunset.isoformat() == "2026-06-01T00:00:00+00:00"
     assert headers["Sunset"].endswith("GMT")
     link = f'</api/v2/enrichments/{ID}/stream>; rel="successor-version"'
     assert headers["Link"] == link
-    counted = run.parts.metrics.deprecated_requests.labels("websocket")._value.get()
-    assert counted == 1
+    counted = run.parts.metrics.registry.get_sample_value
+    assert counted("deprecated_requests_total", {"group": "websocket"}) == 1
+    assert counted("ws_deprecated_clients_total", {"client": "BooksTracker"}) == 1
 
 
 async def test_after_the_sunset_everything_is_410(theatre):

@@ -124,6 +124,9 @@ class Metrics:
             "sse_connects_total", "Event streams asked for.", ("outcome",)
         )
         self.ws_connects = self._counter("ws_connects_total", "Sockets asked for.", ("outcome",))
+        self.ws_deprecated = self._counter(
+            "ws_deprecated_clients_total", "Deprecated sockets opened, by program.", ("client",)
+        )
         self.sse_resumes = self._counter(
             "sse_resumes_total", "Event streams that were to go on after an event.", ("outcome",)
         )

@@ -23,7 +23,7 @@ from bookstrack.web.job_paths import status_path, stream_path
 from bookstrack.web.open_streams import OpenStreams
 from bookstrack.web.socket_board import Board
 from bookstrack.web.socket_dialect import Dialect, Trouble
-from bookstrack.web.socket_phase import SocketPhase
+from bookstrack.web.socket_phase import Programs, SocketPhase
 from bookstrack.web.socket_rooms import Room, Rooms
 from bookstrack.web.socket_session import Ended, Left, Meter, Session, Wish
 from bookstrack.web.socket_upgrade import Asked
@@ -70,6 +70,7 @@ class Sockets:
         self._cors = cors
         self._access = JobAccess(board, settings)
         self._phase = SocketPhase(settings.streams, settings.api)
+        self._programs = Programs()
         self._meter = Meter(metrics)
         self._sessions: set[Session] = set()
         self._restarting = False
@@ -96,8 +97,7 @@ class Sockets:
         origin = exchange.headers.get(b"origin")
         if origin is not None and not self._cors.allowed(origin):
             raise errors.OriginBlocked("Pages of this origin may not use this server")
-        for group in self._phase.groups(version):
-            self._metrics.deprecated_requests.labels(group).inc()
+        self._count_deprecated(version, exchange)
         headers = self._phase.headers_of(version, stream_path(job.id, job.pipeline))
         return Upgrade(
             job=job,
@@ -107,6 +107,15 @@ class Sockets:
             headers=[*headers, (b"x-websocket-version", b"%d" % version)],
             asked_at=exchange.started,
         )
+
+    def _count_deprecated(self, version: int, exchange: Exchange) -> None:
+        """Count who still uses what is on its way out."""
+        groups = self._phase.groups(version)
+        for group in groups:
+            self._metrics.deprecated_requests.labels(group).inc()
+        if groups:
+            name = self._programs.name(exchange.header(b"user-agent"))
+            self._metrics.ws_deprecated.labels(name).inc()
 
     def check_phase(self, exchange: Exchange, asked: Asked) -> None:
         """Refuse everything after the sunset of the sockets.

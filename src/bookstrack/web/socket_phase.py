@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from urllib.parse import quote
@@ -10,6 +11,8 @@ from bookstrack.errors import Gone
 from bookstrack.settings import ApiSettings, StreamSettings
 from bookstrack.web.exchange import Headers
 
+_PROGRAM = re.compile(r"[A-Za-z0-9._-]{1,40}")
+_PROGRAMS = 50
 _V1_DEPRECATED_AT = 1_763_164_800
 _WARNING = (b"warning", b'299 - "Deprecated API"')
 _IN_HEADER = "/?=&{}"
@@ -76,6 +79,22 @@ class SocketPhase:
         """
         if version == 1 and self._v1 == "gone":
             raise Gone("Version 1 has ended; use version 2", details={"successor": "2"})
+
+
+class Programs:
+    """Names the programs of clients, few enough to count each of them."""
+
+    def __init__(self) -> None:
+        self._known: set[str] = set()
+
+    def name(self, user_agent: str) -> str:
+        """Return the first product of a ``User-Agent``, without its version."""
+        found = _PROGRAM.match(user_agent)
+        name = found.group() if found else "unknown"
+        if name not in self._known and len(self._known) >= _PROGRAMS:
+            return "other"
+        self._known.add(name)
+        return name
 
 
 def _midnight(day: str) -> datetime:
