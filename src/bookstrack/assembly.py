@@ -41,6 +41,7 @@ from bookstrack.limits.limiter import Limiter
 from bookstrack.maintenance import Maintenance
 from bookstrack.pipelines.batch_enrichment import BatchEnrichment
 from bookstrack.pipelines.bookshelf_scan import BookshelfScan, ScanParts
+from bookstrack.pipelines.csv_parts import open_import
 from bookstrack.pipelines.scan_readers import Readers, open_readers
 from bookstrack.providers import google_books, isbndb, open_library, wikidata
 from bookstrack.providers.base import Provider
@@ -203,7 +204,10 @@ async def open_assembly(
         readers = open_readers(settings, gemini=gemini, own=own, catalogue=catalogue, clock=clock)
         crew = Crew(
             _surroundings(settings, storage, bus, clock, metrics),
-            _pipelines(settings, storage, catalogue, readers),
+            [
+                *_pipelines(settings, storage, catalogue, readers),
+                open_import(settings, storage, catalogue, gemini, roster=roster, clock=clock),
+            ],
         )
         stack.push_async_callback(crew.close)
         yield Assembly(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import aiohttp
 import jsonschema_rs
 import pytest
 import yaml
@@ -72,6 +73,7 @@ JOB_ANSWERS = (
     "/api/v2/imports/{job_id}",
     "/api/v2/imports/{job_id}/results",
     "/api/v2/imports/{job_id}/stream",
+    "/api/v2/imports/{job_id}/errors.csv",
     "/api/v2/scans/{job_id}",
     "/api/v2/scans/{job_id}/results",
     "/api/v2/scans/{job_id}/stream",
@@ -107,6 +109,9 @@ BODIES = {
     "/api/enrichment/start": [{"jobId": "k", "workIds": ["x"]}, {"jobId": "k"}],
     "/api/enrichment/cancel": CANCELS,
     "/api/scan-bookshelf/cancel": CANCELS,
+    "/api/v2/imports": [{}],
+    "/api/v2/imports/preview": [{}],
+    "/api/import/csv-gemini": [{}],
     "/api/token/refresh": [{"jobId": JOB, "oldToken": "x"}, {}],
     "/v1/token/refresh": [{"jobId": JOB, "oldToken": "x"}, {}],
     "/api/v2/books/enrich": [{"barcode": FERRY}, {"barcode": UNKNOWN}, {"barcode": "x"}, {}],
@@ -227,6 +232,35 @@ async def test_answers_about_jobs_are_what_the_document_says(api, document):
         ):
             path = template.replace("{job_id}", job_id)
             document.check(template, method, await api.request(method, path, headers=headers))
+
+
+EXPORT = f"""Title,Author,ISBN
+The Ferry to Morrow Island,Maren Holloway,{FERRY}
+,Nobody,12
+Zzyzzx,,
+"""
+
+
+def upload(text: str) -> aiohttp.FormData:
+    form = aiohttp.FormData()
+    form.add_field("file", text.encode(), filename="books.csv", content_type="text/csv")
+    return form
+
+
+async def test_answers_about_imports_are_what_the_document_says(api, document):
+    for template in ("/api/v2/imports/preview", "/api/v2/imports", "/api/import/csv-gemini"):
+        for text in ("", EXPORT):
+            answer = await api.post(template, data=upload(text))
+            document.check(template, "post", answer)
+    job_id = answer.json["jobId"]
+    await api.get(f"/api/v2/imports/{job_id}/stream")  # ends with the job
+    for template in JOB_ANSWERS:
+        if template != "/api/job-state/{job_id}":
+            path = template.replace("{job_id}", job_id)
+            for headers in ({}, {"X-Client-Version": "ios-v1.0"}):
+                answer = await api.get(path, headers=headers)
+                assert answer.status in (200, 204), template
+                document.check(template, "get", answer)
 
 
 async def test_failures_of_providers_and_limits_are_described_too(start):

@@ -21,6 +21,7 @@ from bookstrack.storage.database.job_store import JobStore
 
 T = TypeVar("T")
 _INTERNAL = "E_INTERNAL"
+_TOGETHER = 500  # results in one transaction
 
 
 class Context:
@@ -143,6 +144,19 @@ class Context:
             extra=extra or {},
         )
         await self._recorder.item(result, change)
+
+    async def ended(
+        self,
+        results: Sequence[ItemResult],
+        *,
+        progress: float | None = None,
+        message: str | None = None,
+        current_item: str | None = None,
+    ) -> None:
+        """Store what became of many items at once; returns when all of them are committed."""
+        change = Change(progress=progress, message=message, current_item=current_item)
+        for start in range(0, len(results), _TOGETHER):
+            await self._recorder.items(results[start : start + _TOGETHER], change)
 
     async def each(
         self, items: Sequence[T], work: Callable[[T], Awaitable[None]], *, at_once: int

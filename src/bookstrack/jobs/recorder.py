@@ -94,13 +94,22 @@ class Recorder:
         Raises:
             Interrupted: the job is not ours any more, the result is not stored.
         """
+        await self.items([result], change)
+
+    async def items(self, results: Sequence[ItemResult], change: Change) -> None:
+        """Store the results of several items as one update; returns when they are committed.
+
+        Raises:
+            Interrupted: the job is not ours any more, none of the results is stored.
+        """
         self._refuse_after_problem()
-        self._draft.count(result.state)
+        for result in results:
+            self._draft.count(result.state)
         self._draft.change(change)
         self._updates += 1
         self._dirty = True
         stored = _future()
-        self._items.append((result, stored))
+        self._items += [(result, stored) for result in results]
         self._kick()
         await stored
 

@@ -32,6 +32,7 @@ from bookstrack.web.routes import (
     enrichment,
     external,
     flags,
+    imports,
     job_cancels,
     job_results,
     job_tests,
@@ -89,7 +90,7 @@ class Application:
     def _framework(self) -> Litestar:
         settings = self.parts.settings
         modules: list[Any] = [search, books, enrichment, legacy, covers, metrics, flags, system]
-        modules += [batch, jobs, job_results, job_cancels, streams, socket_http]
+        modules += [batch, imports, jobs, job_results, job_cancels, streams, socket_http]
         modules += [scans, barcodes]
         if settings.api.external_routes:
             modules.append(external)

@@ -17,6 +17,7 @@ from bookstrack.model.book import Author, Book, Edition, Work
 from bookstrack.model.job import Job, PipelineName, Summary
 from bookstrack.model.naming import camel_name
 from bookstrack.web.envelope import encode
+from bookstrack.web.import_views import import_view
 
 _LARGEST_PARTIAL = 1024 * 1024
 
@@ -44,6 +45,11 @@ def _batch(results: Results, asked: Asked) -> Results:
     return results
 
 
+def _import(results: Results, asked: Asked) -> Results:
+    """Leave out what is for the file of rejected rows, and spell errors as they are wanted."""
+    return import_view(results, path=asked.path, texts=asked.ios_strings)
+
+
 def _scan(results: Results, _asked: Asked) -> Results:
     """Say in the summary what older clients look for there (imports-and-scans §2.7)."""
     job_id = msgspec.json.decode(results["jobId"], type=str)
@@ -57,6 +63,7 @@ def _scan(results: Results, _asked: Asked) -> Results:
 
 VIEWS: dict[PipelineName, View] = {
     PipelineName.BATCH_ENRICHMENT: _batch,
+    PipelineName.CSV_IMPORT: _import,
     PipelineName.AI_SCAN: _scan,
 }
 

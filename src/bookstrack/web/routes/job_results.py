@@ -14,6 +14,7 @@ from bookstrack.clock import timestamp
 from bookstrack.errors import NotFound
 from bookstrack.jobs.board import JobBoard
 from bookstrack.model.job import Job
+from bookstrack.web.import_views import ImportResults
 from bookstrack.web.job_access import JobDesk, results_id
 from bookstrack.web.job_paths import status_path
 from bookstrack.web.job_results import Asked, BatchResults, decode_results, results_data
@@ -42,7 +43,9 @@ Alias = Annotated[
 ]
 
 
-@read(_PATHS, answer=BatchResults, tag=_TAG, failures=(401, 404), limit="job_status")
+@read(
+    _PATHS, answer=BatchResults | ImportResults, tag=_TAG, failures=(401, 404), limit="job_status"
+)
 async def results(
     reply: NamedDependency[Reply],
     parts: NamedDependency[Assembly],
@@ -57,7 +60,7 @@ async def results(
 
 @read(
     ["/v1/scan/results/{job_id:str}", "/v1/csv/results/{job_id:str}"],
-    answer=BatchResults,
+    answer=BatchResults | ImportResults,
     tag=_TAG,
     failures=(401, 404),
     limit="job_status",

@@ -1,0 +1,327 @@
+"""The pipeline ``csv_import``: an export file in, its books in the catalogue (jobs §9.2).
+
+Its items are the rows of the file, known once it is parsed; the first carries what was found out
+about the file. Rows that are no books end at once, books as they are looked up and stored.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Protocol
+
+import msgspec
+from msgspec import Raw, Struct
+
+from bookstrack.catalogue.identify import ENOUGH
+from bookstrack.enrichment.books import Enriched, EnrichmentStatus, PartialBook
+from bookstrack.enrichment.by_key import KeyLookup
+from bookstrack.enrichment.enricher import Enricher, Lookups
+from bookstrack.imports.export import ImportedBook
+from bookstrack.jobs.context import Context
+from bookstrack.jobs.pipeline import Outcome
+from bookstrack.model.job import Item, ItemResult, ItemState, Job, PipelineName
+from bookstrack.pipelines.csv_books import flat, own_key, shown
+from bookstrack.pipelines.csv_inputs import inputs_of
+from bookstrack.pipelines.csv_reading import FileReader, ReadFile
+from bookstrack.pipelines.csv_results import no_books, outcome_of
+from bookstrack.pipelines.csv_rows import Fate, ImportOptions, Kept, RowInput, Verdict
+from bookstrack.pipelines.csv_storing import Queue, Ready, Shelf, verdict_unstored
+from bookstrack.storage.database.catalogue import CatalogueStore
+from bookstrack.storage.database.imported import ImportedBooks
+
+FILE = "csv"
+"""The name of the blob that is the uploaded file."""
+
+_PARSED, _STORING = 0.5, 0.95
+_SETTLING_S = 0.4  # within which the catalogue stores by itself what it has found outside
+_LOOKS_AT_ONCE = 50
+_UNCLEAR = "Several books fit this title"
+_UNSURE = "Nothing found fits this book surely"
+_STATES = {
+    Fate.DUPLICATE: ItemState.DONE,
+    Fate.SKIPPED: ItemState.SKIPPED,
+    Fate.ERROR: ItemState.ERROR,
+}
+_encode = msgspec.json.Encoder().encode
+_NOTHING = _encode(Kept())
+_INPUT = msgspec.json.Decoder(RowInput)
+_KEPT = msgspec.json.Decoder(Kept)
+
+
+class Books(Protocol):
+    """What is known of books, without waiting."""
+
+    def at_hand(self, book: PartialBook) -> Enriched | None:
+        """Return what is known of a book."""
+        ...
+
+
+class Group(Struct, frozen=True):
+    """Books that ask for the same thing; ``ids`` where nothing but a key is known."""
+
+    asked: PartialBook
+    ids: dict[str, str]
+    members: list[tuple[int, RowInput]]
+
+
+class CsvImport:
+    """Parses a file, looks its books up ``at_once`` at a time, and stores them."""
+
+    name: PipelineName = PipelineName.CSV_IMPORT
+
+    def __init__(
+        self,
+        reader: FileReader,
+        enricher: Enricher,
+        keys: KeyLookup,
+        *,
+        store: CatalogueStore,
+        rows: ImportedBooks,
+        at_once: int,
+    ) -> None:
+        self._reader = reader
+        self._enricher = enricher
+        self._keys = keys
+        self._store = store
+        self._rows = rows
+        self._at_once = at_once
+
+    async def run(self, ctx: Context) -> Outcome:
+        """Parse the file unless that is done, then take in the rows that are left.
+
+        Raises:
+            JobFailed: nothing can be read from the file, or a demanded AI failed.
+        """
+        options = msgspec.convert(ctx.job.options, ImportOptions)
+        items = await ctx.items()
+        if not items:
+            await self._parse(ctx, options)
+            items = await ctx.items()
+        rows = [_INPUT.decode(item.input) for item in items]
+        await _end_others(ctx, items, rows)
+        if not any(row.fate is Fate.BOOK for row in rows):
+            return Outcome(results=b"{}", succeeded=0, failed=len(rows), fault=no_books(rows))
+        left = [
+            (item.index, row)
+            for item, row in zip(items, rows, strict=True)
+            if row.fate is Fate.BOOK and item.state in (ItemState.PENDING, ItemState.RUNNING)
+        ]
+        seen = [_KEPT.decode(item.result).key for item in items if item.result]
+        work = _Work(ctx, options, rows, shelf=self._shelf(ctx.job, seen), at_once=self._at_once)
+        if options.dry_run or not options.enrich:
+            await work.without_lookups(left)
+        else:
+            await work.with_lookups(left, self._enricher.lookups(), self._keys)
+        await ctx.emit(progress=_STORING, message="Storing books", stage="storing")
+        return await asyncio.to_thread(
+            outcome_of,
+            ctx.job,
+            await ctx.items(),
+            now=ctx.clock.time(),
+            dry_run=options.dry_run,
+        )
+
+    def outcome(self, job: Job, items: Sequence[Item]) -> Outcome:
+        """Return what the rows that have ended have come to."""
+        options = msgspec.convert(job.options, ImportOptions)
+        now = job.cancel_requested_at or job.updated_at
+        return outcome_of(job, items, now=now, dry_run=options.dry_run)
+
+    def _shelf(self, job: Job, seen: Sequence[str]) -> Shelf:
+        return Shelf(self._store, self._rows, since=job.created_at, seen=seen)
+
+    async def _parse(self, ctx: Context, options: ImportOptions) -> None:
+        await ctx.emit(
+            progress=0.02, message="Checking the file", stage="validating", important=True
+        )
+        data = await ctx.blob(FILE)
+        await ctx.emit(progress=0.05, message="Reading the file", stage="parsing", important=True)
+        lookup = options.enrich and not options.dry_run
+        read = await self._reader.read(data, options, lookup=lookup, keep=ctx.checkpoint)
+        inputs = await self._inputs(data, read)
+        await ctx.add_items(inputs, start=0)
+        await ctx.emit(
+            progress=_PARSED,
+            message=f"Found {len(read.export.books)} books in {len(inputs)} rows",
+            stage="parsed",
+            total=len(inputs),
+            important=True,
+        )
+
+    async def _inputs(self, data: bytes, read: ReadFile) -> list[bytes]:
+        held = await self._rows.held([own_key(book) for book in read.export.books])
+        return await asyncio.to_thread(
+            inputs_of, data, read, {key: one.empty for key, one in held.items()}
+        )
+
+
+async def _end_others(ctx: Context, items: Sequence[Item], rows: Sequence[RowInput]) -> None:
+    """End the rows that brought no book of their own."""
+    results = [
+        ItemResult(index=item.index, state=_STATES[row.fate], result=_NOTHING)
+        for item, row in zip(items, rows, strict=True)
+        if row.fate is not Fate.BOOK and item.state in (ItemState.PENDING, ItemState.RUNNING)
+    ]
+    await ctx.ended(results, progress=_PARSED, message="Reading the file")
+
+
+class _Work:
+    """The books of one run, on their way from their rows into the catalogue."""
+
+    def __init__(
+        self,
+        ctx: Context,
+        options: ImportOptions,
+        rows: Sequence[RowInput],
+        *,
+        shelf: Shelf,
+        at_once: int,
+    ) -> None:
+        self._ctx = ctx
+        self._options = options
+        self._shelf = shelf
+        self._at_once = at_once
+        self._books = sum(row.fate is Fate.BOOK for row in rows)
+        self._others = len(rows) - self._books
+        self._statuses: dict[int, tuple[EnrichmentStatus, str | None]] = {}
+
+    async def without_lookups(self, left: Sequence[tuple[int, RowInput]]) -> None:
+        """Take in books as the file tells them."""
+        queue = Queue(self._write, self._ctx.clock)
+        try:
+            for index, row in left:
+                self._ctx.check()
+                assert row.book is not None  # noqa: S101 rows of books have one
+                await queue.put(Ready(index=index, row=row, book=flat(row.book, None)))
+            await queue.finish()
+        finally:
+            await queue.close()
+
+    async def with_lookups(
+        self, left: Sequence[tuple[int, RowInput]], lookups: Lookups, keys: KeyLookup
+    ) -> None:
+        """Look books up, each distinct one once, those known first."""
+        queue = Queue(self._write, self._ctx.clock)
+        try:
+            groups = _groups(left)
+            at_hand = await _at_hand(groups, lookups)
+            known = await lookups.known(one.asked for one in groups if id(one) not in at_hand)
+
+            async def work(group: Group) -> None:
+                enriched = at_hand.pop(id(group), None)
+                waits = enriched is None
+                if enriched is None:
+                    enriched = await (
+                        keys.enrich(group.ids) if group.ids else lookups.enrich(group.asked)
+                    )
+                for index, row in group.members:
+                    await self._looked_up(queue, index, row, enriched, waits=waits)
+
+            def rank(group: Group) -> int:
+                number = group.asked.number
+                is_known = number is not None and number.isbn13 in known
+                return 0 if id(group) in at_hand else 1 if is_known else 2
+
+            await self._ctx.each(sorted(groups, key=rank), work, at_once=self._at_once)
+            await queue.finish()
+        except BaseException:
+            lookups.drop()
+            raise
+        finally:
+            await queue.close()
+        lookups.finish()
+
+    async def _looked_up(
+        self, queue: Queue, index: int, row: RowInput, enriched: Enriched, *, waits: bool
+    ) -> None:
+        book = row.book
+        assert book is not None  # noqa: S101 rows of books have one
+        status, error = _judged(book, enriched)
+        self._statuses[index] = (status, error)
+        found = enriched.data() if status is EnrichmentStatus.SUCCESS else None
+        if found is None and book.needs_lookup:
+            await self._reject(index, status, error or "")
+            return
+        settling = _SETTLING_S if waits and found is not None and not enriched.cached else 0.0
+        await queue.put(
+            Ready(
+                index=index,
+                row=row,
+                book=flat(book, found),
+                found=found,
+                due_at=self._ctx.clock.monotonic() + settling,
+            )
+        )
+
+    async def _reject(self, index: int, status: EnrichmentStatus, error: str) -> None:
+        """End a row of which only a key is known that nobody knows."""
+        kept = Kept(status=status, code="needs_lookup", message=error)
+        result = ItemResult(index=index, state=ItemState.ERROR, result=_encode(kept))
+        await self._tell([result], "")
+
+    async def _write(self, books: list[Ready]) -> None:
+        """Store books, then say that they are done."""
+        if self._options.dry_run:
+            verdicts = [verdict_unstored(one.row, one.book) for one in books]
+        else:
+            verdicts = await self._shelf.take(books)
+        results = [self._result(one, verdict) for one, verdict in zip(books, verdicts, strict=True)]
+        await self._tell(results, books[-1].book.title)
+
+    def _result(self, one: Ready, verdict: Verdict) -> ItemResult:
+        status, error = self._statuses.pop(one.index, (None, None))
+        entry = _encode(shown(one.book, row=one.row.row, error=error))
+        kept = Kept(verdict=verdict, status=status, key=one.key, book=Raw(entry))
+        return ItemResult(index=one.index, state=ItemState.DONE, result=_encode(kept))
+
+    async def _tell(self, results: Sequence[ItemResult], title: str) -> None:
+        done = self._ctx.processed - self._others + len(results)
+        await self._ctx.ended(
+            results,
+            progress=_PARSED + (_STORING - _PARSED) * done / self._books,
+            message=f"{self._doing} ({done}/{self._books}): {title}" if title else None,
+            current_item=title or None,
+        )
+
+    @property
+    def _doing(self) -> str:
+        return "Enriching" if self._options.enrich and not self._options.dry_run else "Storing"
+
+
+def _judged(book: ImportedBook, enriched: Enriched) -> tuple[EnrichmentStatus, str | None]:
+    """Return how a lookup counts: what is not surely this book is not found."""
+    if enriched.succeeded:
+        if book.low_confidence and not enriched.clear:
+            return EnrichmentStatus.NOT_FOUND, _UNCLEAR
+        if enriched.confidence < ENOUGH:
+            return EnrichmentStatus.NOT_FOUND, _UNSURE
+    return enriched.status, enriched.error
+
+
+def _groups(left: Sequence[tuple[int, RowInput]]) -> list[Group]:
+    groups: dict[tuple[str, ...], Group] = {}
+    for index, row in left:
+        book = row.book
+        assert book is not None  # noqa: S101 rows of books have one
+        ids = book.external_ids if book.needs_lookup else {}
+        asked = PartialBook(
+            title=book.title or "",
+            author=book.authors[0] if book.authors else "",
+            isbn=book.isbn or "",
+        )
+        identity = (*map("=".join, ids.items()),) if ids else asked.identity
+        groups.setdefault(identity, Group(asked, ids, [])).members.append((index, row))
+    return list(groups.values())
+
+
+async def _at_hand(groups: Sequence[Group], lookups: Books) -> dict[int, Enriched]:
+    """Return, by the id of the group, what need not be waited for."""
+    found: dict[int, Enriched] = {}
+    for number, group in enumerate(groups, 1):
+        enriched = None if group.ids else lookups.at_hand(group.asked)
+        if enriched is not None:
+            found[id(group)] = enriched
+        if number % _LOOKS_AT_ONCE == 0:
+            await asyncio.sleep(0)
+    return found

@@ -1,0 +1,285 @@
+"""Imports: an export file in, a job out; its preview, and the rows it rejected (http-api 7.D)."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from typing import Annotated, Any
+from uuid import uuid4
+
+from litestar import Request, Response
+from litestar.di import NamedDependency
+from litestar.params import QueryParameter
+from msgspec import Meta, Struct, to_builtins
+
+from bookstrack.assembly import Assembly
+from bookstrack.errors import NotFound
+from bookstrack.imports.export import Certainty, Format, Outline
+from bookstrack.imports.read import check_export, read_export
+from bookstrack.jobs.board import StartRequest
+from bookstrack.model.job import Blob, PipelineName
+from bookstrack.pipelines.csv_import import FILE
+from bookstrack.pipelines.csv_parts import ai_reads_tables
+from bookstrack.web.contract import Shape
+from bookstrack.web.import_orders import (
+    ImportOrder,
+    ImportQuery,
+    OnDuplicate,
+    Parser,
+    read_order,
+)
+from bookstrack.web.import_upload import MIB, Upload, read_upload
+from bookstrack.web.import_views import Preview, preview_of, rejected_csv
+from bookstrack.web.job_access import JobDesk, results_id
+from bookstrack.web.job_results import decode_results
+from bookstrack.web.job_starts import JobStarts
+from bookstrack.web.job_views import JobStart, StartTop
+from bookstrack.web.reply import Reply
+from bookstrack.web.routes.jobs import JobId, Token
+from bookstrack.web.routes.route import read, write
+
+_TAG = "Imports"
+_FAMILY = "csv_import"
+_FORM = "multipart/form-data"
+_ACCEPTED = "Import accepted"
+_BODY_LIMIT = 1024 * MIB  # the real one is a setting, and holds for the file alone
+_CSV = "text/csv; charset=utf-8"
+_PREVIEWED = 20
+
+_ParserName = Annotated[
+    Parser | None, QueryParameter(name="parser", description="Who reads the file")
+]
+_FormatName = Annotated[
+    Format | None, QueryParameter(name="format", description="Take the file for this format")
+]
+_Enrich = Annotated[bool | None, QueryParameter(description="Look up the books")]
+_UserId = Annotated[
+    str | None, QueryParameter(name="userId", description="Whose library gets the books")
+]
+_OnDuplicate = Annotated[
+    OnDuplicate | None,
+    QueryParameter(name="onDuplicate", description="What happens to books already there"),
+]
+_DryRun = Annotated[bool | None, QueryParameter(name="dryRun", description="Store nothing")]
+_JobIdChosen = Annotated[
+    str | None, QueryParameter(name="jobId", description="The id the job is to have")
+]
+
+
+class ImportForm(Struct, frozen=True, kw_only=True):
+    """The form of an upload; ``options`` is a JSON object."""
+
+    file: Annotated[str, Meta(extra_json_schema={"format": "binary"})]
+    options: str | None = None
+
+
+@write(
+    "/api/v2/imports",
+    answer=JobStart,
+    top=StartTop,
+    tag=_TAG,
+    failures=(409,),
+    limit="import",
+    shape=Shape.MIRRORED,
+    status=202,
+    body=ImportForm,
+    body_type=_FORM,
+    body_limit=_BODY_LIMIT,
+)
+async def start_import(
+    request: Request[Any, Any, Any],
+    reply: NamedDependency[Reply],
+    parts: NamedDependency[Assembly],
+    desk: NamedDependency[JobDesk],
+    starts: NamedDependency[JobStarts],
+    parser: _ParserName = None,
+    form: _FormatName = None,
+    enrich: _Enrich = None,
+    user: _UserId = None,
+    on_duplicate: _OnDuplicate = None,
+    dry_run: _DryRun = None,
+    chosen: _JobIdChosen = None,
+) -> Response[Any]:
+    """Import an export file; the same request again with the same key gives the same job."""
+    query = ImportQuery(
+        parser=parser,
+        format=form,
+        enrich=enrich,
+        user_id=user,
+        on_duplicate=on_duplicate,
+        dry_run=dry_run,
+        job_id=chosen,
+    )
+    return await _Start(request, reply, parts, desk, starts).start(query)
+
+
+@write(
+    "/api/import/csv-gemini",
+    answer=JobStart,
+    top=StartTop,
+    tag=_TAG,
+    failures=(409,),
+    limit="import",
+    group="csv_gemini",
+    shape=Shape.MIRRORED,
+    status=202,
+    body=ImportForm,
+    body_type=_FORM,
+    body_limit=_BODY_LIMIT,
+)
+async def start_import_v1(
+    request: Request[Any, Any, Any],
+    reply: NamedDependency[Reply],
+    parts: NamedDependency[Assembly],
+    desk: NamedDependency[JobDesk],
+    starts: NamedDependency[JobStarts],
+) -> Response[Any]:
+    """Import an export file, under the oldest address."""
+    return await _Start(request, reply, parts, desk, starts).start(ImportQuery())
+
+
+class _Start:
+    """One request to import a file."""
+
+    def __init__(
+        self,
+        request: Request[Any, Any, Any],
+        reply: Reply,
+        parts: Assembly,
+        desk: JobDesk,
+        starts: JobStarts,
+    ) -> None:
+        self._request = request
+        self._reply = reply
+        self._parts = parts
+        self._board = desk.board
+        self._starts = starts
+
+    async def start(self, query: ImportQuery) -> Response[Any]:
+        """Check everything that can be checked at once, store the file, start the job."""
+        upload = await _uploaded(self._request, self._parts)
+        order = read_order(
+            upload,
+            query,
+            key_header=self._reply.exchange.header(b"idempotency-key"),
+            ai_ready=ai_reads_tables(self._parts.settings),
+        )
+        outline = await _outline(upload, order, self._parts)
+        blob = await self._stored(upload.data)
+        started = await self._board.start(self._job(order, outline, blob))
+        return await self._starts.answer(
+            self._reply,
+            started,
+            status="initialized",
+            message=_ACCEPTED,
+            estimated_rows=started.job.total,
+            file_size_bytes=len(upload.data),
+        )
+
+    async def _stored(self, data: bytes) -> Blob:
+        path = f"imports/{uuid4()}.csv"
+        await self._parts.storage.blobs.put(path, data, content_type="text/csv")
+        return Blob(
+            name=FILE,
+            path=path,
+            sha256=hashlib.sha256(data).hexdigest(),
+            content_type="text/csv",
+            size=len(data),
+        )
+
+    def _job(self, order: ImportOrder, outline: Outline, blob: Blob) -> StartRequest:
+        return StartRequest(
+            pipeline=PipelineName.CSV_IMPORT,
+            items=(),
+            options=to_builtins(order.options),
+            job_id=order.job_id,
+            key=order.key,
+            user=self._reply.exchange.token_id,
+            family=_FAMILY,
+            fingerprint=order.fingerprint,
+            total=outline.data_rows,
+            message=_ACCEPTED,
+            blobs=(blob,),
+        )
+
+
+async def _uploaded(request: Request[Any, Any, Any], parts: Assembly) -> Upload:
+    return await read_upload(request, limit=parts.settings.imports.csv_max_mb * MIB)
+
+
+async def _outline(upload: Upload, order: ImportOrder, parts: Assembly) -> Outline:
+    """Check the structure of a file; raises Unreadable."""
+    asked = order.options
+    by_ai = ai_reads_tables(parts.settings) and asked.parser != "deterministic"
+    return await asyncio.to_thread(
+        check_export,
+        upload.data,
+        declared_charset=upload.charset,
+        forced_format=None if asked.format is None else Format(asked.format),
+        max_rows=parts.settings.imports.csv_max_rows,
+        allow_unknown_columns=by_ai and asked.format is None,
+    )
+
+
+@write(
+    "/api/v2/imports/preview",
+    answer=Preview,
+    tag=_TAG,
+    limit="import",
+    body=ImportForm,
+    body_type=_FORM,
+    body_limit=_BODY_LIMIT,
+)
+async def preview_import(
+    request: Request[Any, Any, Any],
+    reply: NamedDependency[Reply],
+    parts: NamedDependency[Assembly],
+    form: _FormatName = None,
+) -> Response[Any]:
+    """Tell what a file is and what its first 20 rows hold; nothing is stored, no AI asked."""
+    upload = await _uploaded(request, parts)
+    asked = ImportQuery(parser="deterministic", format=form)
+    order = read_order(upload, asked, key_header="", ai_ready=False)
+    outline = await _outline(upload, order, parts)
+    first = await asyncio.to_thread(
+        read_export,
+        upload.data,
+        declared_charset=upload.charset,
+        forced_format=form,
+        max_rows=parts.settings.imports.csv_max_rows,
+        only_first=_PREVIEWED,
+    )
+    uncertain = outline.certainty is Certainty.UNCERTAIN and ai_reads_tables(parts.settings)
+    parser = "ai" if uncertain else "deterministic"
+    return reply.data(preview_of(first, total=outline.data_rows, parser=parser))
+
+
+@read(
+    "/api/v2/imports/{job_id:str}/errors.csv",
+    answer=str,
+    tag=_TAG,
+    failures=(401, 404),
+    limit="job_status",
+    media_type="text/csv",
+    shape=Shape.RAW,
+)
+async def rejected_rows(
+    reply: NamedDependency[Reply],
+    desk: NamedDependency[JobDesk],
+    job_id: JobId,
+    token: Token = None,
+) -> Response[Any]:
+    """Return the rows that brought no book as a file, to be mended and sent again."""
+    job = await desk.known(results_id(job_id), reply.exchange)
+    if job.pipeline is not PipelineName.CSV_IMPORT:
+        raise NotFound("This job imported no file", details={"jobId": job.id})
+    stored = await desk.board.results(job.id)
+    body = await asyncio.to_thread(rejected_csv, decode_results(stored.body))
+    headers = {
+        "content-disposition": f'attachment; filename="errors-{job.id}.csv"',
+        "cache-control": "no-store",
+    }
+    return Response(body, media_type=_CSV, headers=headers)
+
+
+HANDLERS = (start_import, start_import_v1, preview_import, rejected_rows)
