@@ -87,6 +87,9 @@ async def test_head_is_get_without_a_body_on_every_get_route(api):
     paths = [line[4:] for line in (await api.get("/health")).json["endpoints"] if "GET " in line]
     assert len(paths) > 20
     for path in [*paths, ISBN, "/nowhere"]:
+        if path.endswith("/stream"):  # what never ends has no length to tell
+            assert (await api.request("HEAD", path)).status == 405
+            continue
         await api.get(path, allow_redirects=False)
         got = await api.get(path, allow_redirects=False)
         head = await api.request("HEAD", path, allow_redirects=False)

@@ -159,7 +159,14 @@ def capabilities(settings: Settings, now: str) -> tuple[TopLevel, Capabilities]:
     infrastructure = Infrastructure(
         vectorize_available=False, workers_ai_available=False, d1_available=True
     )
-    flags = FeatureFlags(**dict.fromkeys(FeatureFlags.__struct_fields__, False))
+    flags = FeatureFlags(
+        semantic_search=False,
+        similar_books=False,
+        weekly_recommendations=False,
+        sse_streaming=True,
+        batch_enrichment=True,
+        csv_import=False,
+    )
     top = TopLevel(
         version=CONTRACT_VERSION, features=flags, limits=limits, infrastructure=infrastructure
     )
@@ -178,6 +185,7 @@ def _features(settings: Settings, rates: Rates) -> Features:
     single = rates.of(RateClass.ENRICH_SINGLE, authenticated=False)
     search = rates.of(RateClass.SEARCH, authenticated=False)
     absent = Supported(supported=False)
+    phase = settings.streams.websocket_phase
     return Features(
         semantic_search=Switched(enabled=False),
         circuit_breaker=BreakerFeature(enabled=True, providers=_BREAKERS),
@@ -196,7 +204,7 @@ def _features(settings: Settings, rates: Rates) -> Features:
             rate_limits=SearchRates(text=search.count),
         ),
         recommendations=absent,
-        websocket=SocketFeature(supported=False, deprecated=False),
+        websocket=SocketFeature(supported=phase != "sunset", deprecated=phase != "active"),
         bookshelf_scan=absent,
     )
 
