@@ -176,11 +176,13 @@ async def test_two_books_that_fit_alike_are_for_review():
 
 async def test_the_source_is_asked_within_bounds():
     source = Source()
-    spines = [spine(f"LONELY WORD{number}", "SECOND LINE", "THIRD LINE") for number in range(9)]
+    spines = [spine(f"LONELY WORD{letter}", "SECOND LINE", "THIRD LINE") for letter in "ABCDEFGHI"]
 
     await match(spines, source, size=SIZE, asking=Asking(a_spine=2, a_photo=7))
 
     assert len(source.asked) == 7
+    lettered = [word for words in source.asked for word in words if word.startswith("word")]
+    assert lettered == [f"word{letter}" for letter in "abcdefg"]  # each spine once, to begin with
     assert source.asked[0][:2] == ["lonely", "second"]
 
 

@@ -129,6 +129,8 @@ class _Matcher:
     async def match(self, spines: Sequence[Spine]) -> list[Detection]:
         detections: list[Detection] = []
         pieces: list[_Piece] = []
+        for spine in spines:  # each once, before some are asked about again
+            await self._ask(spine.lines)
         for spine in spines:
             books, rest = await self._books_on(spine)
             whole = len(books) == 1 and not (rest and _is_large(rest, books[0]))
@@ -147,8 +149,9 @@ class _Matcher:
 
     async def _books_on(self, spine: Spine) -> tuple[list[_Found], tuple[TextLine, ...]]:
         """Return the books proved by one spine, and the lines that they leave."""
-        await self._ask_about(spine.lines)
         books = self._proved(spine.lines, at_most=_MOST_BOOKS_A_SPINE)
+        if not books and await self._ask_about_lines(spine.lines):
+            books = self._proved(spine.lines, at_most=_MOST_BOOKS_A_SPINE)
         used = {id(line) for book in books for line in book.used}
         return books, tuple(line for line in spine.lines if id(line) not in used)
 
@@ -215,14 +218,13 @@ class _Matcher:
         known = (self._known.get(id(line), ()) for line in lines)
         return _best(lines, [candidate for found in known for candidate in found])
 
-    async def _ask_about(self, lines: tuple[TextLine, ...]) -> None:
-        """Ask about all words of a spine, then about its largest lines alone."""
-        await self._ask(lines)
-        if len(lines) < 2:
-            return
-        by_size = sorted(lines, key=lambda line: -line.height)
-        for line in by_size[: self._asking.a_spine - 1]:
-            await self._ask(lines, only=line)
+    async def _ask_about_lines(self, lines: tuple[TextLine, ...]) -> bool:
+        """Ask about the largest lines of a spine alone; return whether anything was offered."""
+        largest = sorted(lines, key=lambda line: -line.height) if len(lines) > 1 else []
+        offered = [
+            await self._ask(lines, only=line) for line in largest[: self._asking.a_spine - 1]
+        ]
+        return any(offered)
 
     async def _ask(
         self, lines: tuple[TextLine, ...], *, only: TextLine | None = None
