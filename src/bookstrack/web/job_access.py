@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl
 
 from bookstrack.errors import InvalidRequest, NotFound, Unauthorized
 from bookstrack.jobs.board import JobBoard
+from bookstrack.jobs.snapshot import Snapshot
 from bookstrack.model.job import Job, PipelineName
 from bookstrack.settings import Settings
 from bookstrack.web.exchange import Exchange
@@ -178,6 +179,16 @@ class JobDesk(JobAccess):
     def __init__(self, board: JobBoard, settings: Settings) -> None:
         super().__init__(board, settings)
         self.board = board
+
+    async def standing(self, job_id: str, exchange: Exchange) -> Snapshot:
+        """Return how a job stands, as ``known`` returns a job.
+
+        Raises:
+            NotFound, Unauthorized: as there.
+        """
+        standing = await self.board.status(path_id(job_id))
+        self.check(standing.job, exchange)
+        return standing
 
 
 def _bearer(exchange: Exchange) -> str:

@@ -147,8 +147,7 @@ async def csv_status(
     token: Token = None,
 ) -> Response[Any]:
     """Tell how an import stands; its books and errors once it is completed."""
-    await desk.known(job_id, reply.exchange)
-    standing = await desk.board.status(job_id)
+    standing = await desk.standing(job_id, reply.exchange)
     books, errors = await _found(desk.board, standing.job)
     view = csv_status_view(
         standing.job, standing.event, now=parts.clock.time(), books=books, errors=errors

@@ -68,8 +68,7 @@ async def status(
     token: Token = None,
 ) -> Response[Any]:
     """Tell how a job stands; ask every ten seconds at most."""
-    await desk.known(job_id, reply.exchange)
-    standing = await desk.board.status(job_id)
+    standing = await desk.standing(job_id, reply.exchange)
     view = status_view(
         standing.job,
         standing.event,

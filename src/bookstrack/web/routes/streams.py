@@ -81,9 +81,8 @@ async def stream(
 ) -> Response[Any]:
     """Stream the events of a job as they happen, or those after the last one received."""
     exchange = reply.exchange
-    await _authorized(job_id, exchange, desk)
+    standing = await _authorized(job_id, exchange, desk)
     _check_accepted(exchange)
-    standing = await desk.board.status(job_id)
     resumed = (last_event_id or last_event_id_query or "").strip()
     after = await _position(desk.board, standing, resumed) if resumed else None
     if after is not None and standing.event.terminal and after >= standing.event.seq:
@@ -104,14 +103,15 @@ async def stream(
     return _LeftToTheFront(None)
 
 
-async def _authorized(job_id: str, exchange: Exchange, desk: JobDesk) -> None:
-    """Check the token as the setting wants it [S1]."""
-    if desk.stream_path_needs_token(exchange.path.startswith(_PUBLIC)):
-        await desk.owned(job_id, exchange)
-        return
-    job = await desk.known(job_id, exchange)
-    if desk.streams_need_token(job.pipeline) and desk.token(exchange) is None:
+async def _authorized(job_id: str, exchange: Exchange, desk: JobDesk) -> Snapshot:
+    """Check the token as the setting wants it, and return how the job stands [S1]."""
+    token = desk.token(exchange)
+    if token is None and desk.stream_path_needs_token(exchange.path.startswith(_PUBLIC)):
         raise missing_token()
+    standing = await desk.standing(job_id, exchange)
+    if token is None and desk.streams_need_token(standing.job.pipeline):
+        raise missing_token()
+    return standing
 
 
 def _check_accepted(exchange: Exchange) -> None:
