@@ -139,6 +139,12 @@ def record_of(book: Book, imported: ImportedBook, found: SearchData | None) -> B
     )
 
 
+def is_echo(found: SearchData) -> bool:
+    """Tell whether what was found is no more than what an earlier import has stored."""
+    work = found.works[0] if found.works else None
+    return work is not None and work.synthetic and work.primary_provider is None
+
+
 def _carries(found: SearchData, book: Book) -> bool:
     return book.isbn13 is None or any(book.isbn13 in one.isbns for one in found.editions)
 

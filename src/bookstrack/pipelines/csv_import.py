@@ -16,12 +16,12 @@ from msgspec import Raw, Struct
 from bookstrack.catalogue.identify import ENOUGH
 from bookstrack.enrichment.books import Enriched, EnrichmentStatus, PartialBook
 from bookstrack.enrichment.by_key import KeyLookup
-from bookstrack.enrichment.enricher import Enricher, Lookups
+from bookstrack.enrichment.enricher import NOT_FOUND, Enricher, Lookups
 from bookstrack.imports.export import ImportedBook
 from bookstrack.jobs.context import Context
 from bookstrack.jobs.pipeline import Outcome
 from bookstrack.model.job import Item, ItemResult, ItemState, Job, PipelineName
-from bookstrack.pipelines.csv_books import flat, own_key, shown
+from bookstrack.pipelines.csv_books import flat, is_echo, own_key, shown
 from bookstrack.pipelines.csv_inputs import inputs_of
 from bookstrack.pipelines.csv_reading import FileReader, ReadFile
 from bookstrack.pipelines.csv_results import no_books, outcome_of
@@ -107,8 +107,14 @@ class CsvImport:
             for item, row in zip(items, rows, strict=True)
             if row.fate is Fate.BOOK and item.state in (ItemState.PENDING, ItemState.RUNNING)
         ]
-        seen = [_KEPT.decode(item.result).key for item in items if item.result]
-        work = _Work(ctx, options, rows, shelf=self._shelf(ctx.job, seen), at_once=self._at_once)
+        shelf = Shelf(
+            self._store,
+            self._rows,
+            since=ctx.job.created_at,
+            before=rows[0].file.before if rows[0].file is not None else (),
+            seen=[_KEPT.decode(item.result).key for item in items if item.result],
+        )
+        work = _Work(ctx, options, rows, shelf=shelf, at_once=self._at_once)
         if options.dry_run or not options.enrich:
             await work.without_lookups(left)
         else:
@@ -128,9 +134,6 @@ class CsvImport:
         now = job.cancel_requested_at or job.updated_at
         return outcome_of(job, items, now=now, dry_run=options.dry_run)
 
-    def _shelf(self, job: Job, seen: Sequence[str]) -> Shelf:
-        return Shelf(self._store, self._rows, since=job.created_at, seen=seen)
-
     async def _parse(self, ctx: Context, options: ImportOptions) -> None:
         await ctx.emit(
             progress=0.02, message="Checking the file", stage="validating", important=True
@@ -139,7 +142,7 @@ class CsvImport:
         await ctx.emit(progress=0.05, message="Reading the file", stage="parsing", important=True)
         lookup = options.enrich and not options.dry_run
         read = await self._reader.read(data, options, lookup=lookup, keep=ctx.checkpoint)
-        inputs = await self._inputs(data, read)
+        inputs = await self._inputs(ctx.job, data, read)
         await ctx.add_items(inputs, start=0)
         await ctx.emit(
             progress=_PARSED,
@@ -149,10 +152,14 @@ class CsvImport:
             important=True,
         )
 
-    async def _inputs(self, data: bytes, read: ReadFile) -> list[bytes]:
+    async def _inputs(self, job: Job, data: bytes, read: ReadFile) -> list[bytes]:
         held = await self._rows.held([own_key(book) for book in read.export.books])
         return await asyncio.to_thread(
-            inputs_of, data, read, {key: one.empty for key, one in held.items()}
+            inputs_of,
+            data,
+            read,
+            held={key: one.empty for key, one in held.items()},
+            before=await self._rows.made_since(int(job.created_at)),
         )
 
 
@@ -296,6 +303,8 @@ def _judged(book: ImportedBook, enriched: Enriched) -> tuple[EnrichmentStatus, s
             return EnrichmentStatus.NOT_FOUND, _UNCLEAR
         if enriched.confidence < ENOUGH:
             return EnrichmentStatus.NOT_FOUND, _UNSURE
+        if is_echo(enriched.data()):
+            return EnrichmentStatus.NOT_FOUND, NOT_FOUND
     return enriched.status, enriched.error
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -16,11 +16,21 @@ from bookstrack.pipelines.csv_rows import Fate, FileFacts, Note, RowInput
 _encode = msgspec.json.Encoder().encode
 
 
-def inputs_of(data: bytes, read: ReadFile, held: Mapping[str, tuple[str, ...]]) -> list[bytes]:
-    """Return the encoded items; ``held`` has the empty columns of known books by their keys."""
+def inputs_of(
+    data: bytes,
+    read: ReadFile,
+    *,
+    held: Mapping[str, tuple[str, ...]],
+    before: Sequence[str] = (),
+) -> list[bytes]:
+    """Return the encoded items; ``held`` has the empty columns of known books by their keys.
+
+    ``before`` are keys that came up between the making of the job and now.
+    """
     rows = sorted(_rows(data, read.export, held), key=lambda row: row.row)
     if rows:
-        rows[0] = msgspec.structs.replace(rows[0], file=_facts(read))
+        facts = msgspec.structs.replace(_facts(read), before=tuple(before))
+        rows[0] = msgspec.structs.replace(rows[0], file=facts)
     return [_encode(row) for row in rows]
 
 

@@ -37,7 +37,11 @@ class Note(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class FileFacts(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What was found out about the file. ``columns`` are headers by field."""
+    """What was found out about the file. ``columns`` are headers by field.
+
+    ``before`` are the keys of books that came into the catalogue after the job was made, but
+    before it stored anything.
+    """
 
     format: str
     encoding: str
@@ -47,6 +51,7 @@ class FileFacts(Struct, frozen=True, kw_only=True, omit_defaults=True):
     header: tuple[str, ...]
     repaired_bytes: int = 0
     warnings: tuple[Note, ...] = ()
+    before: tuple[str, ...] = ()
 
 
 class RowInput(Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -57,7 +57,11 @@ class Ready(Struct, frozen=True, kw_only=True):
 
 
 class Shelf:
-    """The catalogue as one job sees it; ``since`` is when the job was made (epoch seconds)."""
+    """The catalogue as one job sees it.
+
+    ``since`` is when the job was made (epoch seconds), ``before`` what came up between then and
+    its first own book, ``seen`` what it has stored in earlier runs.
+    """
 
     def __init__(
         self,
@@ -65,11 +69,13 @@ class Shelf:
         rows: ImportedBooks,
         *,
         since: float,
+        before: Sequence[str] = (),
         seen: Sequence[str] = (),
     ) -> None:
         self._store = store
         self._rows = rows
         self._since = int(since)
+        self._before = frozenset(before)
         self._seen = set(seen)
 
     async def take(self, books: Sequence[Ready]) -> list[Verdict]:
@@ -96,7 +102,7 @@ class Shelf:
         if one.row.held is not None:
             gains = offered(one.book, one.row.held)
             return Verdict.UPDATED if gains else Verdict.KNOWN
-        is_older = held is not None and held.created_at < self._since
+        is_older = one.key in self._before or (held is not None and held.created_at < self._since)
         return Verdict.KNOWN if is_older else Verdict.CREATED
 
     async def _fill(self, one: Ready, held: Held) -> None:

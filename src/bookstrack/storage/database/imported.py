@@ -52,6 +52,12 @@ class ImportedBooks(Struct, frozen=True):
             return {}
         return await self.database.run("imports_held", partial(_held, keys=keys), writes=False)
 
+    async def made_since(self, moment: int) -> list[str]:
+        """Return the keys of rows made at or after this moment (epoch seconds)."""
+        return await self.database.run(
+            "imports_made_since", partial(_made_since, moment=moment), writes=False
+        )
+
     async def put(self, books: Sequence[tuple[str, Book]]) -> None:
         """Insert or replace the rows of books without ISBN, by their made keys."""
         now = int(self.clock.time())
@@ -82,6 +88,10 @@ def _held(connection: Connection, *, keys: Sequence[str]) -> dict[str, Held]:
             empty = tuple(name for name in COLUMNS if row[name] in _EMPTY)
             found[row["isbn"]] = Held(created_at=row["created_at"], empty=empty)
     return found
+
+
+def _made_since(connection: Connection, *, moment: int) -> list[str]:
+    return list(connection.execute(select(_isbn).where(t.books.c.created_at >= moment)).scalars())
 
 
 def _row(key: str, book: Book, now: int) -> Row:
