@@ -127,7 +127,8 @@ class _Reading:
             export = await self.export()
         except Unreadable:
             return None
-        if export.certainty is Certainty.UNCERTAIN:
+        has_names = export.format is not Format.GENERIC or "title" in export.columns
+        if export.certainty is Certainty.UNCERTAIN or not (has_names or _is_usable(export)):
             return None
         return ReadFile(export=export, parser=DETERMINISTIC)
 
