@@ -36,6 +36,13 @@ _LOOKUP = """Find a book by ISBN or words.
 
 It is answered from this machine's database and from the providers in use, as the server would.
 """
+_IMPORT = """Bring in the export file of another app.
+
+Goodreads, StoryGraph, LibraryThing, Calibre, BookWyrm, Hardcover, Open Library, Openreads, and any
+table with titles or ISBNs. Books are looked up and stored in this machine's database; with --server
+all of that is done by that server. Rows that brought no book are written to a file, to be mended
+and sent again. Exit code 1 when the file brings no book.
+"""
 _DOCTOR = """Check settings, storage and providers.
 
 Says in words what is set, what works and what does not. Never prints a secret. Exit code 1 when
@@ -52,6 +59,7 @@ for _name, _place, _help in (  # loaded when they are called
     ("serve", "serve:serve", _SERVE),
     ("worker", "worker:worker", _WORKER),
     ("lookup", "lookup:lookup", _LOOKUP),
+    ("import", "imports:import_file", _IMPORT),
     ("doctor", "doctor:doctor", _DOCTOR),
     ("migrate", "database:migrate", _MIGRATE),
     ("openapi", "openapi:openapi", _OPENAPI),

@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from typing import Annotated, Any
-from uuid import uuid4
 
 from litestar import Request, Response
 from litestar.di import NamedDependency
 from litestar.params import QueryParameter
-from msgspec import Meta, Struct, to_builtins
+from msgspec import Meta, Struct
 
 from bookstrack.assembly import Assembly
 from bookstrack.errors import NotFound
-from bookstrack.imports.export import Certainty, Format, Outline
-from bookstrack.imports.read import check_export, read_export
-from bookstrack.jobs.board import StartRequest
-from bookstrack.model.job import Blob, PipelineName
-from bookstrack.pipelines.csv_import import FILE
-from bookstrack.pipelines.csv_parts import ai_reads_tables
+from bookstrack.imports.export import Certainty, Format
+from bookstrack.imports.read import read_export
+from bookstrack.jobs.board import JobBoard
+from bookstrack.model.job import PipelineName
 from bookstrack.web.contract import Shape
+from bookstrack.web.import_desk import ACCEPTED, ImportDesk
 from bookstrack.web.import_orders import (
-    ImportOrder,
     ImportQuery,
     OnDuplicate,
     Parser,
@@ -39,9 +35,7 @@ from bookstrack.web.routes.jobs import JobId, Token
 from bookstrack.web.routes.route import read, write
 
 _TAG = "Imports"
-_FAMILY = "csv_import"
 _FORM = "multipart/form-data"
-_ACCEPTED = "Import accepted"
 _BODY_LIMIT = 1024 * MIB  # the real one is a setting, and holds for the file alone
 _CSV = "text/csv; charset=utf-8"
 _PREVIEWED = 20
@@ -110,7 +104,7 @@ async def start_import(
         dry_run=dry_run,
         job_id=chosen,
     )
-    return await _Start(request, reply, parts, desk, starts).start(query)
+    return await _start(request, reply, parts, desk.board, starts, query)
 
 
 @write(
@@ -135,90 +129,35 @@ async def start_import_v1(
     starts: NamedDependency[JobStarts],
 ) -> Response[Any]:
     """Import an export file, under the oldest address."""
-    return await _Start(request, reply, parts, desk, starts).start(ImportQuery())
+    return await _start(request, reply, parts, desk.board, starts, ImportQuery())
 
 
-class _Start:
-    """One request to import a file."""
-
-    def __init__(
-        self,
-        request: Request[Any, Any, Any],
-        reply: Reply,
-        parts: Assembly,
-        desk: JobDesk,
-        starts: JobStarts,
-    ) -> None:
-        self._request = request
-        self._reply = reply
-        self._parts = parts
-        self._board = desk.board
-        self._starts = starts
-
-    async def start(self, query: ImportQuery) -> Response[Any]:
-        """Check everything that can be checked at once, store the file, start the job."""
-        upload = await _uploaded(self._request, self._parts)
-        order = read_order(
-            upload,
-            query,
-            key_header=self._reply.exchange.header(b"idempotency-key"),
-            ai_ready=ai_reads_tables(self._parts.settings),
-        )
-        outline = await _outline(upload, order, self._parts)
-        blob = await self._stored(upload.data)
-        started = await self._board.start(self._job(order, outline, blob))
-        return await self._starts.answer(
-            self._reply,
-            started,
-            status="initialized",
-            message=_ACCEPTED,
-            estimated_rows=started.job.total,
-            file_size_bytes=len(upload.data),
-        )
-
-    async def _stored(self, data: bytes) -> Blob:
-        path = f"imports/{uuid4()}.csv"
-        await self._parts.storage.blobs.put(path, data, content_type="text/csv")
-        return Blob(
-            name=FILE,
-            path=path,
-            sha256=hashlib.sha256(data).hexdigest(),
-            content_type="text/csv",
-            size=len(data),
-        )
-
-    def _job(self, order: ImportOrder, outline: Outline, blob: Blob) -> StartRequest:
-        return StartRequest(
-            pipeline=PipelineName.CSV_IMPORT,
-            items=(),
-            options=to_builtins(order.options),
-            job_id=order.job_id,
-            key=order.key,
-            user=self._reply.exchange.token_id,
-            family=_FAMILY,
-            fingerprint=order.fingerprint,
-            total=outline.data_rows,
-            message=_ACCEPTED,
-            blobs=(blob,),
-        )
+async def _start(
+    request: Request[Any, Any, Any],
+    reply: Reply,
+    parts: Assembly,
+    board: JobBoard,
+    starts: JobStarts,
+    query: ImportQuery,
+) -> Response[Any]:
+    """Check everything that can be checked at once, store the file, start the job."""
+    upload = await _uploaded(request, parts)
+    desk = ImportDesk(parts)
+    key = reply.exchange.header(b"idempotency-key")
+    order = read_order(upload, query, key_header=key, ai_ready=desk.ai_ready)
+    started = await board.start(await desk.job(upload, order, user=reply.exchange.token_id))
+    return await starts.answer(
+        reply,
+        started,
+        status="initialized",
+        message=ACCEPTED,
+        estimated_rows=started.job.total,
+        file_size_bytes=len(upload.data),
+    )
 
 
 async def _uploaded(request: Request[Any, Any, Any], parts: Assembly) -> Upload:
     return await read_upload(request, limit=parts.settings.imports.csv_max_mb * MIB)
-
-
-async def _outline(upload: Upload, order: ImportOrder, parts: Assembly) -> Outline:
-    """Check the structure of a file; raises Unreadable."""
-    asked = order.options
-    by_ai = ai_reads_tables(parts.settings) and asked.parser != "deterministic"
-    return await asyncio.to_thread(
-        check_export,
-        upload.data,
-        declared_charset=upload.charset,
-        forced_format=None if asked.format is None else Format(asked.format),
-        max_rows=parts.settings.imports.csv_max_rows,
-        allow_unknown_columns=by_ai and asked.format is None,
-    )
 
 
 @write(
@@ -240,7 +179,8 @@ async def preview_import(
     upload = await _uploaded(request, parts)
     asked = ImportQuery(parser="deterministic", format=form)
     order = read_order(upload, asked, key_header="", ai_ready=False)
-    outline = await _outline(upload, order, parts)
+    desk = ImportDesk(parts)
+    outline = await desk.outline(upload, order.options)
     first = await asyncio.to_thread(
         read_export,
         upload.data,
@@ -249,7 +189,7 @@ async def preview_import(
         max_rows=parts.settings.imports.csv_max_rows,
         only_first=_PREVIEWED,
     )
-    uncertain = outline.certainty is Certainty.UNCERTAIN and ai_reads_tables(parts.settings)
+    uncertain = outline.certainty is Certainty.UNCERTAIN and desk.ai_ready
     parser = "ai" if uncertain else "deterministic"
     return reply.data(preview_of(first, total=outline.data_rows, parser=parser))
 

@@ -1,0 +1,81 @@
+"""Files that are to be imported: checked as far as that is quick, stored, and made a job."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from uuid import uuid4
+
+from msgspec import to_builtins
+
+from bookstrack.assembly import Assembly
+from bookstrack.imports.export import Format, Outline
+from bookstrack.imports.read import check_export
+from bookstrack.jobs.board import StartRequest
+from bookstrack.model.job import Blob, PipelineName
+from bookstrack.pipelines.csv_import import FILE
+from bookstrack.pipelines.csv_parts import ai_reads_tables
+from bookstrack.pipelines.csv_rows import ImportOptions
+from bookstrack.web.import_orders import ImportOrder
+from bookstrack.web.import_upload import Upload
+
+ACCEPTED = "Import accepted"
+_FAMILY = "csv_import"
+_TYPE = "text/csv"
+
+
+class ImportDesk:
+    """Takes files in."""
+
+    def __init__(self, parts: Assembly) -> None:
+        self._settings = parts.settings
+        self._blobs = parts.storage.blobs
+        self.ai_ready = ai_reads_tables(parts.settings)
+
+    async def outline(self, upload: Upload, options: ImportOptions) -> Outline:
+        """Return what a file is.
+
+        Raises:
+            Unreadable: nothing can be read from it.
+        """
+        by_ai = self.ai_ready and options.parser != "deterministic"
+        return await asyncio.to_thread(
+            check_export,
+            upload.data,
+            declared_charset=upload.charset,
+            forced_format=None if options.format is None else Format(options.format),
+            max_rows=self._settings.imports.csv_max_rows,
+            allow_unknown_columns=by_ai and options.format is None,
+        )
+
+    async def job(self, upload: Upload, order: ImportOrder, *, user: str | None) -> StartRequest:
+        """Store a file; return the request for the job that imports it.
+
+        Raises:
+            Unreadable: nothing can be read from the file; it is not stored.
+        """
+        outline = await self.outline(upload, order.options)
+        return StartRequest(
+            pipeline=PipelineName.CSV_IMPORT,
+            items=(),
+            options=to_builtins(order.options),
+            job_id=order.job_id,
+            key=order.key,
+            user=user,
+            family=_FAMILY,
+            fingerprint=order.fingerprint,
+            total=outline.data_rows,
+            message=ACCEPTED,
+            blobs=(await self._stored(upload.data),),
+        )
+
+    async def _stored(self, data: bytes) -> Blob:
+        path = f"imports/{uuid4()}.csv"
+        await self._blobs.put(path, data, content_type=_TYPE)
+        return Blob(
+            name=FILE,
+            path=path,
+            sha256=hashlib.sha256(data).hexdigest(),
+            content_type=_TYPE,
+            size=len(data),
+        )
