@@ -67,6 +67,7 @@ async def make(request, sqlite_url, tmp_path, metrics):
                 clock=SystemClock(),
                 settings=JobSettings(**settings),
                 secret=b"secret",
+                metrics=metrics,
                 engine_address=f"sqlite:///{tmp_path}/e.db" if name == "sqlite" else name,
             )
             pipeline = Slow()

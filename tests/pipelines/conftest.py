@@ -16,6 +16,7 @@ from bookstrack.assembly import Assembly, open_assembly
 from bookstrack.enrichment.enricher import Enricher
 from bookstrack.jobs.feeds import Feeds
 from bookstrack.jobs.runner import Runner
+from bookstrack.jobs.tally import Tally
 from bookstrack.model.job import CancelMode, Item, Job, PipelineName
 from bookstrack.pipelines.batch_enrichment import BatchEnrichment
 from bookstrack.settings_loading import load_settings
@@ -109,6 +110,7 @@ async def open_shop(upstream, tmp_path: Path, sqlite_url) -> AsyncIterator[Any]:
                 blobs=parts.storage.blobs,
                 clock=parts.clock,
                 settings=loaded.jobs,
+                tally=Tally(parts.metrics),
             )
             everything.push_async_callback(feeds.close)
             everything.push_async_callback(runner.close)
