@@ -143,10 +143,7 @@ def prepare(data: bytes) -> CheckedPicture:
             raise corrupt() from error
     if orientation in _UPRIGHT:
         frame = frame.transpose(_UPRIGHT[orientation])
-    out = BytesIO()
-    frame.info.clear()
-    frame.save(out, format="JPEG", quality=_QUALITY)
-    body = out.getvalue()
+    body = _as_jpeg(frame)
     return CheckedPicture(
         body=body,
         width=frame.width,
@@ -241,6 +238,13 @@ def _scaled(image: Image.Image) -> Image.Image:
         whole.paste(strip.reduce(factor) if factor > 1 else strip, (0, top // factor))
     whole.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.LANCZOS)
     return whole
+
+
+def _as_jpeg(frame: Image.Image) -> bytes:
+    frame.info.clear()
+    out = BytesIO()
+    frame.save(out, format="JPEG", quality=_QUALITY)
+    return out.getvalue()
 
 
 def _plain(strip: Image.Image) -> Image.Image:

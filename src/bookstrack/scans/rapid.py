@@ -17,16 +17,12 @@ from msgspec import Struct
 from PIL import Image
 from rapidfuzz import fuzz
 
+from bookstrack.scans import quads
 from bookstrack.scans.ocr import TextLine
 from bookstrack.scans.refusals import ReaderMissing
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    Pixels = NDArray[np.uint8]
-    Quad = NDArray[np.float64]
-    """Four corners in pixels of the upright picture, clockwise from top left as they lie there."""
+    from bookstrack.scans.quads import Pixels
 
 LONG_SIDES = (1000, 1800)
 """Long sides in pixels at which text is looked for: large lettering and small."""
@@ -177,50 +173,12 @@ def _find(engine: Any, pixels: Pixels) -> Iterator[_Place]:
                 quad = np.asarray(corners, dtype=np.float64) / share
                 if lying:
                     quad = np.stack([quad[:, 1], height - 1 - quad[:, 0]], axis=1)
-                yield _Place(quad=_clockwise(quad), fine=side == max(LONG_SIDES))
-
-
-def _clockwise(quad: Quad) -> Quad:
-    """Order four corners clockwise, the one nearest to the picture's own corner first."""
-    import numpy as np
-
-    offsets = quad - quad.mean(axis=0)
-    ordered = quad[np.argsort(np.arctan2(offsets[:, 1], offsets[:, 0]))]
-    return np.roll(ordered, -int(ordered.sum(axis=1).argmin()), axis=0)
-
-
-def _sides(quad: Quad) -> tuple[float, float]:
-    """Return the width and height of a quad as it lies in the picture."""
-    import numpy as np
-
-    lengths = np.linalg.norm(quad - np.roll(quad, -1, axis=0), axis=1)
-    return float(max(lengths[0], lengths[2])), float(max(lengths[1], lengths[3]))
-
-
-def _shared(one: Quad, other: Quad) -> float:
-    """Return the area that two quads share, in square pixels."""
-    import cv2
-    import numpy as np
-
-    if (one.max(axis=0) < other.min(axis=0)).any() or (other.max(axis=0) < one.min(axis=0)).any():
-        return 0.0
-    area, _ = cv2.intersectConvexConvex(one.astype(np.float32), other.astype(np.float32))
-    return float(area)
-
-
-def _area(quad: Quad) -> float:
-    width, height = _sides(quad)
-    return max(1.0, width * height)
-
-
-def _covered(one: Quad, other: Quad) -> float:
-    """Return how much of the smaller of two quads lies in the other."""
-    return _shared(one, other) / min(_area(one), _area(other))
+                yield _Place(quad=quads.clockwise(quad), fine=side == max(LONG_SIDES))
 
 
 def _repeats(line: tuple[_Reading, _Place], better: tuple[_Reading, _Place]) -> bool:
     """Tell whether a line is a part, or a worse reading, of another."""
-    covered = _covered(line[1].quad, better[1].quad)
+    covered = quads.covered(line[1].quad, better[1].quad)
     alike = fuzz.partial_ratio(line[0].text.lower(), better[0].text.lower())
     return covered >= _INSIDE and (covered >= _WHOLLY_INSIDE or alike >= _ALIKE)
 
@@ -228,13 +186,13 @@ def _repeats(line: tuple[_Reading, _Place], better: tuple[_Reading, _Place]) -> 
 def _without_twins(found: list[_Place]) -> list[_Place]:
     """Keep one of several quads around the same piece of text, the longest of the fine ones."""
     kept: list[_Place] = []
-    for place in sorted(found, key=lambda place: (-place.fine, -max(_sides(place.quad)))):
-        sides, area = _sides(place.quad), _area(place.quad)
+    for place in sorted(found, key=lambda place: (-place.fine, -max(quads.sides(place.quad)))):
+        sides, area = quads.sides(place.quad), quads.area(place.quad)
         if min(sides) < _LEAST_SIDE or max(sides) < _LEAST_LENGTH:
             continue
         for other in kept:
-            shared = _shared(place.quad, other.quad)
-            if shared > _SAME * (area + _area(other.quad) - shared):
+            shared = quads.shared(place.quad, other.quad)
+            if shared > _SAME * (area + quads.area(other.quad) - shared):
                 other.twins.append(place.quad)
                 break
         else:
@@ -248,7 +206,7 @@ def _read_places(engine: Any, pixels: Pixels, places: list[_Place]) -> list[_Rea
     What is still not sure then is read once more as another pass of the detector drew it.
     """
     best = [_NOTHING] * len(places)
-    crops = [_cut_out(pixels, place.quad) for place in places]
+    crops = [quads.cut_out(pixels, place.quad) for place in places]
     for attempt in range(4):
         asked = {
             number: (crop, ways[attempt])
@@ -258,7 +216,7 @@ def _read_places(engine: Any, pixels: Pixels, places: list[_Place]) -> list[_Rea
         _read_crops(engine, asked, best)
     for attempt in range(_MOST_TWINS):
         asked = {
-            number: (_cut_out(pixels, place.twins[attempt]), best[number].turns)
+            number: (quads.cut_out(pixels, place.twins[attempt]), best[number].turns)
             for number, place in enumerate(places)
             if attempt < len(place.twins) and best[number].weight and not _is_sure(best[number])
         }
@@ -270,28 +228,12 @@ def _read_crops(engine: Any, asked: dict[int, tuple[Pixels, int]], best: list[_R
     """Read numbered crops, each after some quarter turns; better readings replace the best."""
     if not asked:
         return
-    found = engine.recognize_txt([_turned(crop, turns) for crop, turns in asked.values()])
+    found = engine.recognize_txt([quads.turned(crop, turns) for crop, turns in asked.values()])
     for number, text, confidence in zip(asked, found.txts, found.scores, strict=True):
         turns = asked[number][1]
         reading = _Reading(text=str(text).strip(), confidence=float(confidence), turns=turns)
         if reading.weight > _BETTER * best[number].weight:
             best[number] = reading
-
-
-def _cut_out(pixels: Pixels, quad: Quad) -> Pixels:
-    """Return the rectangle that a quad is, turned upright by less than an eighth."""
-    import cv2
-    import numpy as np
-
-    width, height = (max(4, round(side)) for side in _sides(quad))
-    target = np.array([[0, 0], [width, 0], [width, height], [0, height]], dtype=np.float32)
-    bend = cv2.getPerspectiveTransform(quad.astype(np.float32), target)
-    return np.asarray(
-        cv2.warpPerspective(
-            pixels, bend, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
-        ),
-        dtype=np.uint8,
-    )
 
 
 def _ways(crop: Pixels) -> tuple[int, ...]:
@@ -300,12 +242,6 @@ def _ways(crop: Pixels) -> tuple[int, ...]:
     if max(height, width) < _SQUARISH * min(height, width):
         return 0, 1, 3, 2
     return (0, 2) if width > height else (1, 3)
-
-
-def _turned(crop: Pixels, turns: int) -> Pixels:
-    import numpy as np
-
-    return np.ascontiguousarray(np.rot90(crop, turns))
 
 
 def _is_legible(reading: _Reading) -> bool:
