@@ -26,7 +26,7 @@ from scans.shelves import catalogue, is_book, own_books, truth
 
 log = logging.getLogger(__name__)
 pytest.importorskip("rapidocr")
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]  # the first test reads all photos
 
 LEAST_FOUND = 41
 LONGEST_SECONDS = 15.0
