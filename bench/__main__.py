@@ -1,4 +1,4 @@
-"""``python -m bench [warm] [restart] [cold] [memory] [jobs] [listeners]``: measure."""
+"""``python -m bench [warm] [restart] [cold] [memory] [jobs] [imports] [listeners]``: measure."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from argparse import ArgumentParser
 
 from bench.cold import cold
 from bench.figures import table
+from bench.imports import imports
 from bench.jobs import jobs
 from bench.listeners import listeners
 from bench.processes import pin_self
@@ -19,6 +20,7 @@ _SECTIONS = {
     "cold": cold,
     "memory": memory,
     "jobs": jobs,
+    "imports": imports,
     "listeners": listeners,
 }
 

@@ -112,7 +112,7 @@ class Watched(Struct, frozen=True):
 def _watched(ours: Running, batches: Sequence[Sequence[int]]) -> Watched:
     before = scheduled(ours.process.pid)
     begun = [post_job(ours.port, numbers) for numbers in batches]
-    ended = asyncio.run(_ends(ours.port, begun))
+    ended = asyncio.run(ends(ours.port, begun))
     after = scheduled(ours.process.pid)
     books = sum(map(len, batches))
     busy, waited = ((b - a) * 1000 / books for a, b in zip(before, after, strict=True))
@@ -123,7 +123,8 @@ def _watched(ours: Running, batches: Sequence[Sequence[int]]) -> Watched:
     return Watched(took, busy, waited, found)
 
 
-async def _ends(port: int, begun: Sequence[Begun]) -> list[float]:
+async def ends(port: int, begun: Sequence[Begun]) -> list[float]:
+    """Watch jobs to their ends; return the times of these."""
     listeners = [await listen(port, sse_request(job.stream, last=0)) for job in begun]
     await asyncio.gather(*(listener.over for listener in listeners))
     return [listener.ended_at for listener in listeners]

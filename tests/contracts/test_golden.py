@@ -46,7 +46,7 @@ POST = {
 }
 VOLATILE = {
     "requestId", "traceId", "processingTime", "responseTime", "latency_ms", "latencyMs",
-    "uptimeSeconds", "release", "endpoints",
+    "uptimeSeconds", "release", "endpoints", "engines",
 }  # fmt: skip
 SEARCH_HEADERS = (
     "Cache-Control", "Content-Type", "X-Cache", "X-Cache-Source", "X-Cache-Status", "X-Cache-TTL",

@@ -383,3 +383,15 @@ async def test_plain_csv_is_taken_too(api):
     )
     assert answer.status == 202
     assert (await ended(api, answer.json["jobId"]))["total_rows"] == 3
+
+
+async def test_on_either_database(start, database_url):
+    api = await start(DATABASE_URL=database_url)
+    answers = await asyncio.gather(*(send(api, MIXED) for _ in range(2)))
+    for answer in answers:
+        assert (await ended(api, answer.json["jobId"]))["status"] == "completed"
+        assert accounted(await results_of(api, answer.json["jobId"])) == 4
+    await api.parts.background.drain(5)
+    assert len(await titled(api, "Zzyzzx")) == 1
+    assert counts(await imported(api, MIXED)) == (0, 0, 3)
+    assert counts(await imported(api, SMALL)) == (2, 0, 1)

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from bookstrack.imports.export import Format
 from bookstrack.limits.rules import RateClass, Rates
 from bookstrack.model.naming import camel_name
+from bookstrack.pipelines.csv_parts import ai_reads_tables
 from bookstrack.settings import Settings
 
 CONTRACT_VERSION = "3.3.0"
 _API_VERSION = "3.3"
 _BREAKERS = ("google-books", "open-library", "isbndb")
-_BATCH_PHOTOS = 5
-_CSV_ROWS = 10_000
+_COLUMNS = ("Title", "Author", "ISBN", "Publisher", "Year", "Pages")
 
 
 class FeatureFlags(Struct, frozen=True, kw_only=True):
@@ -106,17 +107,37 @@ class SocketFeature(Struct, frozen=True, kw_only=True):
     deprecated: bool
 
 
+class ImportFeature(Struct, frozen=True, kw_only=True):
+    """Imports of files: limits, and names of columns that any table may have."""
+
+    supported: bool
+    endpoint: str
+    sse_support: bool
+    max_file_size_mb: int
+    max_rows: int
+    supported_columns: tuple[str, ...]
+    formats: tuple[str, ...]
+    ai: bool
+
+
+class ScanFeature(Struct, frozen=True, kw_only=True):
+    """Scanning of shelf photos, and what reads them here, who is asked first in front."""
+
+    supported: bool
+    engines: tuple[str, ...]
+
+
 class Features(Struct, frozen=True, kw_only=True):
     """The features of contract v3, one object each."""
 
     semantic_search: Switched
     circuit_breaker: BreakerFeature
     barcode_enrichment: BarcodeFeature
-    csv_import: Supported
+    csv_import: ImportFeature
     search: SearchFeature
     recommendations: Supported
     websocket: SocketFeature
-    bookshelf_scan: Supported
+    bookshelf_scan: ScanFeature
 
 
 class Capabilities(Struct, frozen=True, kw_only=True):
@@ -147,14 +168,19 @@ class FacadeCapabilities(Struct, frozen=True, kw_only=True, rename=camel_name):
     endpoints: FacadeEndpoints
 
 
-def capabilities(settings: Settings, now: str) -> tuple[TopLevel, Capabilities]:
-    """Return the flat top-level keys of the app and the ``data`` of contract v3."""
+def capabilities(
+    settings: Settings, now: str, *, engines: tuple[str, ...] = ()
+) -> tuple[TopLevel, Capabilities]:
+    """Return the flat top-level keys of the app and the ``data`` of contract v3.
+
+    ``engines`` are the names of what reads photos here.
+    """
     rates = Rates(settings.limits)
     limits = Limits(
         semantic_search_rpm=rates.of(RateClass.SEMANTIC, authenticated=False).count,
         text_search_rpm=rates.of(RateClass.SEARCH, authenticated=False).count,
-        csv_max_rows=_CSV_ROWS,
-        batch_max_photos=_BATCH_PHOTOS,
+        csv_max_rows=settings.imports.csv_max_rows,
+        batch_max_photos=settings.imports.scan_max_photos,
     )
     infrastructure = Infrastructure(
         vectorize_available=False, workers_ai_available=False, d1_available=True
@@ -165,7 +191,7 @@ def capabilities(settings: Settings, now: str) -> tuple[TopLevel, Capabilities]:
         weekly_recommendations=False,
         sse_streaming=True,
         batch_enrichment=True,
-        csv_import=False,
+        csv_import=True,
     )
     top = TopLevel(
         version=CONTRACT_VERSION, features=flags, limits=limits, infrastructure=infrastructure
@@ -174,14 +200,14 @@ def capabilities(settings: Settings, now: str) -> tuple[TopLevel, Capabilities]:
         version=CONTRACT_VERSION,
         api_version=_API_VERSION,
         server_time=now,
-        features=_features(settings, rates),
+        features=_features(settings, rates, engines),
         limits=limits,
         infrastructure=infrastructure,
     )
     return top, data
 
 
-def _features(settings: Settings, rates: Rates) -> Features:
+def _features(settings: Settings, rates: Rates, engines: tuple[str, ...]) -> Features:
     single = rates.of(RateClass.ENRICH_SINGLE, authenticated=False)
     search = rates.of(RateClass.SEARCH, authenticated=False)
     absent = Supported(supported=False)
@@ -195,7 +221,7 @@ def _features(settings: Settings, rates: Rates) -> Features:
             providers=providers_in_use(settings),
             rate_limit=f"{single.count}/{single.seconds}s",
         ),
-        csv_import=absent,
+        csv_import=_imports(settings),
         search=SearchFeature(
             supported=True,
             endpoint="/api/v2/search",
@@ -205,7 +231,20 @@ def _features(settings: Settings, rates: Rates) -> Features:
         ),
         recommendations=absent,
         websocket=SocketFeature(supported=phase != "sunset", deprecated=phase != "active"),
-        bookshelf_scan=absent,
+        bookshelf_scan=ScanFeature(supported=bool(engines), engines=engines),
+    )
+
+
+def _imports(settings: Settings) -> ImportFeature:
+    return ImportFeature(
+        supported=True,
+        endpoint="/api/v2/imports",
+        sse_support=True,
+        max_file_size_mb=settings.imports.csv_max_mb,
+        max_rows=settings.imports.csv_max_rows,
+        supported_columns=_COLUMNS,
+        formats=tuple(Format),
+        ai=ai_reads_tables(settings),
     )
 
 

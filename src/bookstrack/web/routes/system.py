@@ -175,7 +175,9 @@ async def capability(
     reply: NamedDependency[Reply], parts: NamedDependency[Assembly]
 ) -> Response[Any]:
     """Tell what this server can do as it is configured."""
-    top, payload = capabilities(parts.settings, timestamp(parts.clock.time()))
+    top, payload = capabilities(
+        parts.settings, timestamp(parts.clock.time()), engines=parts.shelf_readers.engines
+    )
     return reply.data(payload, top=top, headers=_HOUR)
 
 
