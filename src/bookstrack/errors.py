@@ -29,6 +29,7 @@
         NotAcceptable            NOT_ACCEPTABLE
         UpgradeRequired          UPGRADE_REQUIRED
         Gone                     GONE
+        ClientGone               CLIENT_DISCONNECTED: nobody waits for an answer
         FeatureDisabled          FEATURE_DISABLED
           ScannerNotConfigured   SCANNER_NOT_CONFIGURED: nothing here reads photos
       ProviderProblem            an outside source could not be used; has ``provider``
@@ -233,6 +234,13 @@ class Gone(RequestProblem):
     """A route past its sunset."""
 
     code = "GONE"
+
+
+class ClientGone(RequestProblem):
+    """The client went away while it was sending; this is only for the log."""
+
+    code = "CLIENT_DISCONNECTED"
+    retryable = True
 
 
 class FeatureDisabled(RequestProblem):

@@ -43,6 +43,12 @@ table with titles or ISBNs. Books are looked up and stored in this machine's dat
 all of that is done by that server. Rows that brought no book are written to a file, to be mended
 and sent again. Exit code 1 when the file brings no book.
 """
+_SCAN = """Find the books on photos of shelves.
+
+Up to five photos at once. Titles are read by Gemini where a key is set, else by this machine
+(bookstrack[ocr]); books are looked up in this machine's database and at the providers in use. With
+--server all of that is done by that server. Exit code 1 when no book is found.
+"""
 _DOCTOR = """Check settings, storage and providers.
 
 Says in words what is set, what works and what does not. Never prints a secret. Exit code 1 when
@@ -60,6 +66,7 @@ for _name, _place, _help in (  # loaded when they are called
     ("worker", "worker:worker", _WORKER),
     ("lookup", "lookup:lookup", _LOOKUP),
     ("import", "imports:import_file", _IMPORT),
+    ("scan", "scan:scan", _SCAN),
     ("doctor", "doctor:doctor", _DOCTOR),
     ("migrate", "database:migrate", _MIGRATE),
     ("openapi", "openapi:openapi", _OPENAPI),

@@ -10,14 +10,20 @@ import structlog
 from msgspec import Struct
 
 from bookstrack.enrichment.enricher import Enricher, Lookups
-from bookstrack.errors import BooksTrackError, JobFailed, JobProblem, StorageProblem
+from bookstrack.errors import (
+    BooksTrackError,
+    JobCanceled,
+    JobFailed,
+    LeaseLost,
+    StorageProblem,
+)
 from bookstrack.jobs.context import Context
 from bookstrack.jobs.pipeline import Outcome
 from bookstrack.model.job import Item, ItemResult, ItemState, Job, PipelineName
 from bookstrack.pipelines import scan_items, scan_results
 from bookstrack.pipelines.scan_enrichment import enriched
 from bookstrack.pipelines.scan_items import Book, Photo, PhotoResult, Scan
-from bookstrack.pipelines.scan_readers import AUTO, Looked, Readers, fault_of, look, read_by
+from bookstrack.pipelines.scan_readers import AUTO, Readers, fault_of, look, read_by
 from bookstrack.readers.keeping import AnswerCache, within
 from bookstrack.readers.shelf import ShelfReader
 from bookstrack.scans.detection import Detection
@@ -103,53 +109,48 @@ class BookshelfScan:
     async def _read_photo(
         self, ctx: Context, photo: Photo, readers: tuple[ShelfReader, ...], tally: _Tally
     ) -> None:
-        began = _now_ms(ctx)
-        picture = await _picture(ctx, photo)
-        looked = await look(picture)
-        tally.begin(photo)
-        await ctx.emit(
-            progress=_SINGLE_READING if tally.single else None,
-            message=tally.reading(photo, readers[0]),
-            current_item=tally.named(photo),
-            stage="reading",
-            extra=tally.facts(photo),
-            important=True,
-        )
-        result = await self._result(ctx, picture, readers, looked)
-        stamped = msgspec.structs.replace(result, began=began, ended=_now_ms(ctx))
-        await self._photo_ended(ctx, photo, stamped, tally)
-
-    async def _result(
-        self,
-        ctx: Context,
-        picture: CheckedPicture,
-        readers: tuple[ShelfReader, ...],
-        looked: Looked,
-    ) -> PhotoResult:
         """Read a photo; whatever is wrong with it is its own error and no other photo's."""
-        keep = within(ctx.checkpoint, self._parts.answers.keep)
+        began, looked = _now_ms(ctx), None
         try:
+            picture = await _picture(ctx, photo)
+            looked = await look(picture)
+            await self._begin(ctx, photo, readers[0], tally)
+            keep = within(ctx.checkpoint, self._parts.answers.keep)
             reader, reading = await read_by(readers, picture, keep=keep)
-        except (JobProblem, StorageProblem):
+        except (JobCanceled, LeaseLost, StorageProblem):
             raise
         except Exception as problem:
             if not isinstance(problem, BooksTrackError):
                 log.exception("photo_broke_reader", job_id=ctx.job.id)
             fault = fault_of(problem)
             log.info("photo_unread", job_id=ctx.job.id, code=fault.code, problem=fault.message)
-            return PhotoResult(
-                quality=looked.quality,
+            result = PhotoResult(
+                quality=looked.quality if looked else None,
                 code=fault.code,
                 error=fault.message,
                 retryable=fault.retryable,
             )
-        return PhotoResult(
-            detections=tuple(with_barcodes(reading.detections, looked.codes)),
-            quality=looked.quality,
-            reader=reader.name,
-            model=reading.model,
-            took_ms=reading.took_ms,
-            tokens=reading.tokens if reading.tokens.total else None,
+        else:
+            result = PhotoResult(
+                detections=tuple(with_barcodes(reading.detections, looked.codes)),
+                quality=looked.quality,
+                reader=reader.name,
+                model=reading.model,
+                took_ms=reading.took_ms,
+                tokens=reading.tokens if reading.tokens.total else None,
+            )
+        stamped = msgspec.structs.replace(result, began=began, ended=_now_ms(ctx))
+        await self._photo_ended(ctx, photo, stamped, tally)
+
+    async def _begin(self, ctx: Context, photo: Photo, reader: ShelfReader, tally: _Tally) -> None:
+        tally.begin(photo)
+        await ctx.emit(
+            progress=_SINGLE_READING if tally.single else None,
+            message=tally.reading(photo, reader),
+            current_item=tally.named(photo),
+            stage="reading",
+            extra=tally.facts(photo),
+            important=True,
         )
 
     async def _photo_ended(

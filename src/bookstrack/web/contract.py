@@ -24,7 +24,10 @@ class Shape(StrEnum):
 
 
 class RouteFacts(Struct, frozen=True, kw_only=True):
-    """One path: its template, methods, limit class and lifecycle group."""
+    """One path: its template, methods, limit class and lifecycle group.
+
+    ``body_limit`` (bytes) and ``timeout_s`` replace those of all routes where much is sent.
+    """
 
     template: str
     methods: frozenset[str]
@@ -33,6 +36,7 @@ class RouteFacts(Struct, frozen=True, kw_only=True):
     shape: Shape = Shape.ENVELOPED
     legacy: bool = False
     body_limit: int | None = None
+    timeout_s: float | None = None
     policy: str | None = None
     stream: bool = False
 
@@ -51,6 +55,7 @@ def route_options(
     policy: str | None = None,
     stream: bool = False,
     body_limit: int | None = None,
+    timeout_s: float | None = None,
 ) -> dict[str, Any]:
     """Return the ``opt`` of a handler; ``RouteMap`` reads it back."""
     return {
@@ -62,6 +67,7 @@ def route_options(
             "policy": policy,
             "stream": stream,
             "body_limit": body_limit,
+            "timeout_s": timeout_s,
         }
     }
 

@@ -33,6 +33,7 @@ _STATUS: dict[type[errors.BooksTrackError], int] = {
     refusals.PictureTooLarge: 422,
     refusals.PictureTooSmall: 422,
     errors.RateLimited: 429,
+    errors.ClientGone: 499,
     errors.IdempotencyConflict: 409,
     errors.RequestInProgress: 409,
     errors.JobExists: 409,

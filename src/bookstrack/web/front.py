@@ -226,7 +226,7 @@ class Front:
         bounded = _bounded(receive, facts.body_limit or self._json_limit)
         sender = self._answering.wrap(exchange, send)
         try:
-            async with asyncio.timeout(self._timeout_s):
+            async with asyncio.timeout(facts.timeout_s or self._timeout_s):
                 await self._parts.app(inner, bounded, sender)
                 if exchange.stream is not None:
                     exchange.stream.enter()

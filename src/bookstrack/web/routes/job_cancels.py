@@ -212,7 +212,8 @@ async def cancel_scan(
     job_id = text_of(body, "jobId")
     if job_id is None:
         raise MissingParameter("jobId is required", details={"parameter": "jobId"})
-    await _stop(reply, parts, desk, job_id, text_of(body, "token"))
+    # Results are kept, the photos are not (imports-and-scans §2.9).
+    await _stop(reply, parts, desk, job_id, text_of(body, "token"), mode=CancelMode.HARD)
     top = Stopped(job_id=job_id, status="canceling", message=_TEXTS[JobStatus.CANCELED])
     data = ScanStopped(**msgspec.structs.asdict(top), success=True)
     return reply.data(data, top=top)
@@ -247,10 +248,13 @@ async def _stop(
     desk: JobDesk,
     job_id: str,
     body_token: str | None,
+    *,
+    mode: CancelMode = CancelMode.SOFT,
 ) -> None:
+    """Stop a job and keep its results; hard mode deletes what it was given."""
     required = not parts.settings.api.legacy_unauth_cancel
     await desk.stoppable(job_id, reply.exchange, body_token, required=required)
-    await desk.board.cancel(job_id, CancelMode.SOFT, keep_results=True)
+    await desk.board.cancel(job_id, mode, keep_results=True)
 
 
 HANDLERS = (delete_job, post_cancel, cancel_enrichment, cancel_scan, cancel_import)

@@ -175,12 +175,13 @@ def write(
     body_type: str = _JSON,
     any_body: bool = False,
     body_limit: int | None = None,
+    timeout_s: float | None = None,
 ) -> Callable[[Any], HTTPRouteHandler]:
     """Declare a ``POST`` route that takes JSON and answers with this type of payload.
 
     ``body`` is the type that the document gives for a body that the handler reads by itself, in
     the form of ``body_type``, or types by form; ``any_body`` lets a body of any form pass.
-    ``body_limit`` (bytes) replaces the limit of JSON bodies.
+    ``body_limit`` (bytes) and ``timeout_s`` replace the limits of JSON bodies.
     """
     return _declare(
         post,
@@ -199,6 +200,7 @@ def write(
         body=body,
         body_type=body_type,
         body_limit=body_limit,
+        timeout_s=timeout_s,
     )
 
 

@@ -23,6 +23,7 @@ from bookstrack.web.scan_uploads import (
     BODY_LIMIT,
     Submitted,
     bounds_of,
+    chunks_of,
     media_type,
     read_form,
     read_json,
@@ -37,6 +38,7 @@ _STAGES = (
     Stage(name="AI Processing", typical_duration=25, progress=0.5),
     Stage(name="Metadata Enrichment", typical_duration=12, progress=1.0),
 )
+_UPLOAD_S = 300  # five photos over a slow line, and a bit
 _ONE_PHOTO_S = 25
 _REST_S = 15
 _JSON, _FORM = "application/json", "multipart/form-data"
@@ -96,6 +98,7 @@ _FORM_SCHEMA = {
     any_body=True,
     body={"image/*": _BINARY},
     body_limit=BODY_LIMIT,
+    timeout_s=_UPLOAD_S,
 )
 async def scan_one(
     request: Request[Any, Any, Any],
@@ -119,7 +122,7 @@ async def scan_one(
             details={"contentType": named[:100], "expected": "image/*"},
         )
     bounds = bounds_of(parts.settings.imports)
-    submitted = await read_raw(request.stream(), most=bounds.image)
+    submitted = await read_raw(chunks_of(request), most=bounds.image)
     started = await desk.board.start(await scan_desk.request(submitted, wishes))
     return await starts.answer(
         reply,
@@ -143,6 +146,7 @@ async def scan_one(
     any_body=True,
     body={_FORM: _FORM_SCHEMA, _JSON: ScanBody},
     body_limit=BODY_LIMIT,
+    timeout_s=_UPLOAD_S,
 )
 async def scan_several(
     request: Request[Any, Any, Any],
@@ -177,10 +181,12 @@ async def _submitted(
     bounds = bounds_of(parts.settings.imports)
     named = media_type(content_type)
     if named == _FORM:
-        return await read_form(request.stream(), content_type, bounds)
+        return await read_form(chunks_of(request), content_type, bounds)
     if named in ("", _JSON) or named.endswith("+json"):
-        body = await request.body()
-        return await asyncio.to_thread(read_json, body, bounds)
+        body = bytearray()
+        async for chunk in chunks_of(request):
+            body += chunk
+        return await asyncio.to_thread(read_json, bytes(body), bounds)
     raise InvalidRequest(
         f"The body must be {_FORM} or {_JSON}",
         details={"contentType": named[:100], "expected": _FORM},
