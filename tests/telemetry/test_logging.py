@@ -180,6 +180,8 @@ _SERVER = """
         async with FakeUpstream() as upstream:
             environ = {**upstream.environment(), **SETTINGS, "BOOKSTRACK_DATA_DIR": FOLDER}
             async with serving(environ) as served, aiohttp.ClientSession() as session:
+                while not served.parts.crew.ready:  # until then /readyz says so
+                    await asyncio.sleep(0.01)
                 async def get(path, **headers):
                     named = {name.replace("_", "-"): value for name, value in headers.items()}
                     async with session.get(served.url + path, headers=named) as answer:
