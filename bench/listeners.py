@@ -28,7 +28,7 @@ _BOOKS = 20
 _DEAF = 10
 _TOGETHER = 50  # connections opened at the same time
 _SETTLE_S = 2.0
-_SLOW_MS = 1000
+_SLOW_MS, _SPREAD_MS = 500, 1500
 _MANY = {
     "BOOKSTRACK_JOB_WORKERS": str(JOBS),
     "BOOKSTRACK_CONCURRENCY_LIMIT": "1",
@@ -63,10 +63,10 @@ def _socket(job: Begun) -> bytes:
 
 
 def _at_work(crowd: int, kind: type[Listener], request: Request) -> Heard:
-    """Watch jobs of twenty books each, one book a second; some listeners never read."""
+    """Watch jobs of twenty books each, about a book a second; some listeners never read."""
     with (
         tempfile.TemporaryDirectory() as folder,
-        fake_upstream(delay_ms=_SLOW_MS) as upstream,
+        fake_upstream(delay_ms=_SLOW_MS, spread_ms=_SPREAD_MS) as upstream,
         _server(Path(folder), {**upstream, **_MANY}) as ours,
     ):
         begun = [
@@ -133,7 +133,7 @@ def _one_job(crowd: int) -> list[Row]:
     """Watch one job of a hundred books with everybody."""
     with (
         tempfile.TemporaryDirectory() as folder,
-        fake_upstream(delay_ms=_SLOW_MS) as upstream,
+        fake_upstream(delay_ms=_SLOW_MS, spread_ms=_SPREAD_MS) as upstream,
         _server(Path(folder), {**upstream, **_MANY}) as ours,
     ):
         begun = [post_job(ours.port, range(1000, 1000 + _BOOKS))]

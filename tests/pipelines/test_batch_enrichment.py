@@ -99,7 +99,8 @@ async def test_what_was_found_are_the_contracts_objects(shop):
         assert author.get("culturalRegion") in (None, *CulturalRegion)
 
 
-async def test_the_job_tells_how_far_it_is(shop):
+async def test_the_job_tells_how_far_it_is(shop, upstream):
+    upstream.delay("google", 0.08)
     job_id = await shop.new(by_isbn(*range(30)))
     await shop.runner.run(job_id)
     events = await shop.store.events(job_id)

@@ -31,6 +31,7 @@ log = structlog.get_logger(__name__)
 _INLINE = 5
 _AT_ONCE = 50
 _PATIENCE_S = 30.0
+_SAVED_AT_ONCE = 5  # all their books are shown anew: more would keep other writers waiting
 _NOBODY = frozenset({"", name_key("Unknown Author")})
 
 
@@ -186,7 +187,8 @@ class Biographer:
         within = Budget(self._clock.monotonic() + _PATIENCE_S, interactive=interactive)
         found = await source.ask(AuthorFactsQuery(people=tuple(people)), within=within)
         try:
-            await self._store.save_author_facts(found.authors)
+            for start in range(0, len(found.authors), _SAVED_AT_ONCE):
+                await self._store.save_author_facts(found.authors[start : start + _SAVED_AT_ONCE])
         except StorageProblem as problem:
             log.warning("author_facts_unsaved", problem=problem.message)
         return {name_key(r.asked): r.author or Author(name=r.asked) for r in found.authors}

@@ -7,6 +7,7 @@ the lease in the job's row, so beginning one too often does no harm.
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -118,6 +119,7 @@ class Engine:
 
     async def _live(self, runs: Runs) -> None:
         await self._get_ready(runs)
+        gc.freeze()  # what the engine has loaded is large, and stays
         self._ready.set()
         self.on_room()
         while True:

@@ -10,13 +10,13 @@ from argparse import ArgumentParser
 from bookstrack.testing.upstream import FakeUpstream
 
 
-async def serve(*, host: str, port: int, delay_ms: float, books: int) -> None:
+async def serve(*, host: str, port: int, delay_ms: float, spread_ms: float, books: int) -> None:
     """Print the environment a BooksTrack server needs, then serve until SIGINT or SIGTERM."""
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with FakeUpstream(host=host, port=port) as upstream:
-        upstream.delay("all", delay_ms / 1000)
+        upstream.delay("all", delay_ms / 1000, spread=spread_ms / 1000)
         upstream.add_books(books)
         for name, value in upstream.environment().items():
             sys.stdout.write(f"{name}={value}\n")
@@ -30,9 +30,20 @@ def main() -> None:
     parser.add_argument("--host", default="127.0.0.1", help="listen address")
     parser.add_argument("--port", type=int, default=9900, help="listen port, 0 = any free one")
     parser.add_argument("--delay-ms", type=float, default=0.0, help="time before every answer")
+    parser.add_argument(
+        "--spread-ms", type=float, default=0.0, help="up to so much more, by chance"
+    )
     parser.add_argument("--books", type=int, default=0, help="generated books found by text")
     given = parser.parse_args()
-    asyncio.run(serve(host=given.host, port=given.port, delay_ms=given.delay_ms, books=given.books))
+    asyncio.run(
+        serve(
+            host=given.host,
+            port=given.port,
+            delay_ms=given.delay_ms,
+            spread_ms=given.spread_ms,
+            books=given.books,
+        )
+    )
 
 
 if __name__ == "__main__":

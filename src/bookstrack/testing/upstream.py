@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from random import Random
 from types import TracebackType
 
 from aiohttp import web
@@ -55,6 +56,7 @@ class _Desk(Struct):
     wire: Wire
     barren: Wire
     delay: float = 0.0
+    spread: float = 0.0
     faults: list[_Active] = field(default_factory=list[_Active])
     asked: deque[Asked] = field(default_factory=lambda: deque[Asked](maxlen=_REMEMBERED))
     count: int = 0
@@ -90,6 +92,7 @@ class FakeUpstream:
         self._desks = _desks(self.catalogue, self._isbndb, anonymous=anonymous)
         self._desks["gemini"] = _Desk(self.gemini, self.gemini)
         self._control = Control(self)
+        self._chance = Random(7)  # noqa: S311 spreads delays
         self._runner: web.ServerRunner | None = None
 
     async def __aenter__(self) -> FakeUpstream:
@@ -156,10 +159,13 @@ class FakeUpstream:
         """Let Gemini give these answers next, one per call."""
         self.gemini.script.extend(said)
 
-    def delay(self, provider: str, seconds: float) -> None:
-        """Let a provider (or ``all``) think so long before every answer."""
+    def delay(self, provider: str, seconds: float, *, spread: float = 0.0) -> None:
+        """Let a provider (or ``all``) think so long before every answer, and up to ``spread`` more.
+
+        Without a spread what began together ends together, as it hardly does outside.
+        """
         for desk in self._named(provider):
-            desk.delay = seconds
+            desk.delay, desk.spread = seconds, spread
 
     def fault(
         self, provider: str, fault: Fault, *, times: int | None = None, where: str = ""
@@ -176,7 +182,7 @@ class FakeUpstream:
         """End all faults and delays of a provider, or of all."""
         for desk in self._named(provider):
             desk.faults.clear()
-            desk.delay = 0.0
+            desk.delay = desk.spread = 0.0
         if provider in ("isbndb", "all"):
             self._isbndb.exhausted = False
 
@@ -235,8 +241,8 @@ class FakeUpstream:
     async def _play(
         self, request: web.BaseRequest, desk: _Desk, asked: Asked, *, prefix: str
     ) -> web.StreamResponse:
-        if desk.delay:
-            await asyncio.sleep(desk.delay)
+        if desk.delay or desk.spread:
+            await asyncio.sleep(desk.delay + desk.spread * self._chance.random())
         fault = None if not desk.faults else desk.fault_for(asked)
         if fault is None or (fault.kind is FaultKind.QUOTA and asked.path == "/key"):
             return _response(desk.wire.answer(asked), prefix)
