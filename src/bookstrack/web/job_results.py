@@ -19,8 +19,6 @@ from bookstrack.model.naming import camel_name
 from bookstrack.web.envelope import encode
 from bookstrack.web.import_views import import_view
 
-_LARGEST_PARTIAL = 1024 * 1024
-
 Results = dict[str, Raw]
 
 
@@ -88,11 +86,6 @@ def results_data(job: Job, body: bytes, *, expires_at: float, asked: Asked) -> b
 def decode_results(body: bytes) -> Results:
     """Return stored results by key, values still encoded."""
     return msgspec.json.decode(body, type=dict[str, Raw])
-
-
-def small_enough(body: bytes) -> bool:
-    """Tell whether partial results fit into the answer of a cancel [C3]."""
-    return len(body) <= _LARGEST_PARTIAL
 
 
 class Enriched(Struct, frozen=True, kw_only=True, omit_defaults=True):
