@@ -202,6 +202,12 @@ class Context:
                     return data
         raise JobFailed(_INTERNAL, f"The input {name} is gone", retryable=False)
 
+    async def discard_blob(self, name: str) -> None:
+        """Delete an input that is not needed any more, also not by a later run."""
+        for blob in await self._store.blobs(self.job.id):
+            if blob.name == name:
+                await self._blobs.delete(blob.path)
+
     async def _fenced(self, write: Callable[[], Awaitable[None]]) -> None:
         """Write, however long the store is away: what is written cost something."""
         try:

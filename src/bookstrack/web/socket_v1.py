@@ -216,6 +216,7 @@ def _of_pipeline(job: Job, event: Event, results: Results) -> dict[str, Any]:
     facts: dict[str, Any] = {
         "success_rate": str(event.extra.get("successRate", rate)),
         "books_count": int(event.extra.get("booksCount", count)),
+        "results_url": f"/v1/csv/results/{job.id}",
     }
     if results:
         facts["books"] = results.get("books", _NOTHING)

@@ -1,0 +1,207 @@
+"""Books of an import on their way: looked up, judged, stored, and told of (§1.9)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Protocol
+
+import msgspec
+from msgspec import Raw, Struct
+
+from bookstrack.catalogue.identify import ENOUGH
+from bookstrack.enrichment.books import Enriched, EnrichmentStatus, PartialBook
+from bookstrack.enrichment.by_key import KeyLookup
+from bookstrack.enrichment.enricher import NOT_FOUND, Lookups
+from bookstrack.imports.export import ImportedBook
+from bookstrack.jobs.context import Context
+from bookstrack.model.job import ItemResult, ItemState
+from bookstrack.pipelines.csv_books import flat, is_echo, shown
+from bookstrack.pipelines.csv_rows import Fate, ImportOptions, Kept, RowInput, Verdict
+from bookstrack.pipelines.csv_storing import Queue, Ready, Shelf, verdict_unstored
+
+PARSED, STORING = 0.5, 0.95
+_SETTLING_S = 0.4  # within which the catalogue stores by itself what it has found outside
+_LOOKS_AT_ONCE = 50
+_UNCLEAR = "Several books fit this title"
+_UNSURE = "Nothing found fits this book surely"
+_encode = msgspec.json.Encoder().encode
+
+
+class Books(Protocol):
+    """What is known of books, without waiting."""
+
+    def at_hand(self, book: PartialBook) -> Enriched | None:
+        """Return what is known of a book."""
+        ...
+
+
+class Group(Struct, frozen=True):
+    """Books that ask for the same thing; ``ids`` where nothing but a key is known."""
+
+    asked: PartialBook
+    ids: dict[str, str]
+    members: list[tuple[int, RowInput]]
+
+
+class Work:
+    """The books of one run, on their way from their rows into the catalogue."""
+
+    def __init__(
+        self,
+        ctx: Context,
+        options: ImportOptions,
+        rows: Sequence[RowInput],
+        *,
+        shelf: Shelf,
+        at_once: int,
+    ) -> None:
+        self._ctx = ctx
+        self._options = options
+        self._shelf = shelf
+        self._at_once = at_once
+        self._books = sum(row.fate is Fate.BOOK for row in rows)
+        self._others = len(rows) - self._books
+        self._statuses: dict[int, tuple[EnrichmentStatus, str | None]] = {}
+
+    async def without_lookups(self, left: Sequence[tuple[int, RowInput]]) -> None:
+        """Take in books as the file tells them."""
+        queue = Queue(self._write, self._ctx.clock)
+        try:
+            for index, row in left:
+                self._ctx.check()
+                assert row.book is not None  # noqa: S101 rows of books have one
+                await queue.put(Ready(index=index, row=row, book=flat(row.book, None)))
+            await queue.finish()
+        finally:
+            await queue.close()
+
+    async def with_lookups(
+        self, left: Sequence[tuple[int, RowInput]], lookups: Lookups, keys: KeyLookup
+    ) -> None:
+        """Look books up, each distinct one once, those known first."""
+        queue = Queue(self._write, self._ctx.clock)
+        try:
+            groups = _groups(left)
+            at_hand = await _at_hand(groups, lookups)
+            known = await lookups.known(one.asked for one in groups if id(one) not in at_hand)
+
+            async def work(group: Group) -> None:
+                enriched = at_hand.pop(id(group), None)
+                waits = enriched is None
+                if enriched is None:
+                    enriched = await (
+                        keys.enrich(group.ids) if group.ids else lookups.enrich(group.asked)
+                    )
+                for index, row in group.members:
+                    await self._looked_up(queue, index, row, enriched, waits=waits)
+
+            def rank(group: Group) -> int:
+                number = group.asked.number
+                is_known = number is not None and number.isbn13 in known
+                return 0 if id(group) in at_hand else 1 if is_known else 2
+
+            await self._ctx.each(sorted(groups, key=rank), work, at_once=self._at_once)
+            await queue.finish()
+        except BaseException:
+            lookups.drop()
+            raise
+        finally:
+            await queue.close()
+        lookups.finish()
+
+    async def _looked_up(
+        self, queue: Queue, index: int, row: RowInput, enriched: Enriched, *, waits: bool
+    ) -> None:
+        book = row.book
+        assert book is not None  # noqa: S101 rows of books have one
+        status, error = _judged(book, enriched)
+        self._statuses[index] = (status, error)
+        found = enriched.data() if status is EnrichmentStatus.SUCCESS else None
+        if found is None and book.needs_lookup:
+            await self._reject(index, status, error or "")
+            return
+        settling = _SETTLING_S if waits and found is not None and not enriched.cached else 0.0
+        await queue.put(
+            Ready(
+                index=index,
+                row=row,
+                book=flat(book, found),
+                found=found,
+                due_at=self._ctx.clock.monotonic() + settling,
+            )
+        )
+
+    async def _reject(self, index: int, status: EnrichmentStatus, error: str) -> None:
+        """End a row of which only a key is known that nobody knows."""
+        kept = Kept(status=status, code="needs_lookup", message=error)
+        result = ItemResult(index=index, state=ItemState.ERROR, result=_encode(kept))
+        await self._tell([result], "")
+
+    async def _write(self, books: list[Ready]) -> None:
+        """Store books, then say that they are done."""
+        if self._options.dry_run:
+            verdicts = [verdict_unstored(one.row, one.book) for one in books]
+        else:
+            verdicts = await self._shelf.take(books)
+        results = [self._result(one, verdict) for one, verdict in zip(books, verdicts, strict=True)]
+        await self._tell(results, books[-1].book.title)
+
+    def _result(self, one: Ready, verdict: Verdict) -> ItemResult:
+        status, error = self._statuses.pop(one.index, (None, None))
+        entry = _encode(shown(one.book, row=one.row.row, error=error))
+        kept = Kept(verdict=verdict, status=status, key=one.key, book=Raw(entry))
+        return ItemResult(index=one.index, state=ItemState.DONE, result=_encode(kept))
+
+    async def _tell(self, results: Sequence[ItemResult], title: str) -> None:
+        done = self._ctx.processed - self._others + len(results)
+        await self._ctx.ended(
+            results,
+            progress=PARSED + (STORING - PARSED) * done / self._books,
+            message=f"{self._doing} ({done}/{self._books}): {title}" if title else None,
+            current_item=title or None,
+        )
+
+    @property
+    def _doing(self) -> str:
+        return "Enriching" if self._options.enrich and not self._options.dry_run else "Storing"
+
+
+def _judged(book: ImportedBook, enriched: Enriched) -> tuple[EnrichmentStatus, str | None]:
+    """Return how a lookup counts: what is not surely this book is not found."""
+    if enriched.succeeded:
+        if book.low_confidence and not enriched.clear:
+            return EnrichmentStatus.NOT_FOUND, _UNCLEAR
+        if enriched.confidence < ENOUGH:
+            return EnrichmentStatus.NOT_FOUND, _UNSURE
+        if is_echo(enriched.data()):
+            return EnrichmentStatus.NOT_FOUND, NOT_FOUND
+    return enriched.status, enriched.error
+
+
+def _groups(left: Sequence[tuple[int, RowInput]]) -> list[Group]:
+    groups: dict[tuple[str, ...], Group] = {}
+    for index, row in left:
+        book = row.book
+        assert book is not None  # noqa: S101 rows of books have one
+        ids = book.external_ids if book.needs_lookup else {}
+        asked = PartialBook(
+            title=book.title or "",
+            author=book.authors[0] if book.authors else "",
+            isbn=book.isbn or "",
+        )
+        identity = (*map("=".join, ids.items()),) if ids else asked.identity
+        groups.setdefault(identity, Group(asked, ids, [])).members.append((index, row))
+    return list(groups.values())
+
+
+async def _at_hand(groups: Sequence[Group], lookups: Books) -> dict[int, Enriched]:
+    """Return, by the id of the group, what need not be waited for."""
+    found: dict[int, Enriched] = {}
+    for number, group in enumerate(groups, 1):
+        enriched = None if group.ids else lookups.at_hand(group.asked)
+        if enriched is not None:
+            found[id(group)] = enriched
+        if number % _LOOKS_AT_ONCE == 0:
+            await asyncio.sleep(0)
+    return found
