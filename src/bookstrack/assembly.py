@@ -192,8 +192,10 @@ async def open_assembly(
         improving = Background()
         for tasks in (background, improving):
             stack.push_async_callback(tasks.close)
+        flags = _flags(settings, storage, bus, clock)
+        stack.callback(flags.close)
         catalogue = _catalogue(
-            settings, storage, store, roster, clock, metrics, background, improving, stack
+            settings, storage, store, roster, clock, metrics, background, improving, flags, stack
         )
         history = History(metrics, clock)
         maintenance = Maintenance(storage, clock, metrics=metrics, history=history)
@@ -223,7 +225,7 @@ async def open_assembly(
                 settings.limits, clock=clock, metrics=metrics, counters=storage.counters
             ),
             tokens=ApiTokens(TokenStore(storage.database), clock),
-            flags=_flags(settings, storage, bus, clock),
+            flags=flags,
             idempotency=Idempotency(storage.database, clock),
             images=images,
             channels=upstream.channels,
@@ -388,6 +390,7 @@ def _catalogue(
     metrics: Metrics,
     background: Background,
     improving: Background,
+    flags: Flags,
     stack: AsyncExitStack,
 ) -> Catalogue:
     tiers = TieredCache(
@@ -404,6 +407,7 @@ def _catalogue(
         clock,
         wait_s=settings.providers.facts_wait_ms / 1000,
         lifetime_s=settings.cache.wikidata_s,
+        switches=flags,
     )
     for part in (biographer, questioner, tiers):
         stack.push_async_callback(part.close)
@@ -418,6 +422,7 @@ def _catalogue(
         improving=improving,
         replace=tiers.replace,
         settings=settings.providers,
+        switches=flags,
     )
     return Catalogue(
         tiers,
@@ -425,7 +430,7 @@ def _catalogue(
         roster,
         questioner,
         LocalCatalogue(store),
-        identifier=Identifier(tiers, finder, roster, questioner, store),
+        identifier=Identifier(tiers, finder, roster, questioner, store, flags),
         strict_isbn=settings.api.isbn_strict,
         editions_page=settings.providers.max_results,
     )

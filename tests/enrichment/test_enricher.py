@@ -12,6 +12,7 @@ from bookstrack.errors import StorageUnavailable
 from bookstrack.model.isbn import Isbn
 from bookstrack.testing.builders import a_record, a_work
 from bookstrack.testing.faults import Fault
+from bookstrack.testing.generated import generated_isbn
 
 FERRY, FERRY_TITLE = "9781644100370", "The Ferry to Morrow Island"
 PROVIDERS = ("google", "openlibrary", "isbndb")
@@ -167,8 +168,6 @@ async def test_facts_of_a_dropped_job_are_not_asked_for(lookups, upstream):
 
 
 async def test_many_authors_are_asked_for_in_one_go(parts, upstream):
-    from bookstrack.testing.generated import generated_isbn
-
     lookups = Enricher(parts.catalogue).lookups()
     await asyncio.gather(*(lookups.enrich(PartialBook(isbn=generated_isbn(n))) for n in range(30)))
     assert upstream.count("wikidata") == 0
@@ -194,3 +193,41 @@ async def test_where_the_facts_fail_answers_stay_as_they_are(parts, upstream):
 def test_nothing_found_is_an_empty_answer():
     assert Enriched(status=EnrichmentStatus.PENDING).data().works == ()
     assert Isbn.find("") is None
+
+
+# --- switches of operators -----------------------------------------------------------------------
+
+
+async def test_our_tables_are_not_written_while_that_is_switched_off(lookups, parts):
+    await parts.flags.change("enable_d1_writes", enabled=False)
+    await parts.catalogue.by_isbn(Isbn.parse(FERRY))
+    await lookups.enrich(PartialBook(isbn="9781644101117"))
+    await parts.background.drain(5)
+    assert await parts.store.count() == 0
+    await parts.flags.change("enable_d1_writes", enabled=True)
+    await lookups.enrich(PartialBook(isbn="9781644101483"))
+    await parts.background.drain(5)
+    assert await parts.store.count() == 1
+
+
+async def test_our_tables_are_not_read_while_that_is_switched_off(lookups, parts, upstream):
+    cover = "https://covers.example/1.jpg"
+    for number in (1, 2):
+        isbn, title = generated_isbn(number), f"Known {number}"
+        work = a_work(title=title, description="Of it.", cover_image_url=cover)
+        await parts.store.save([a_record(title=title, isbn=isbn, work=work)])
+    assert (await lookups.enrich(PartialBook(isbn=generated_isbn(1)))).succeeded
+    assert asked(upstream) == 0
+    await parts.flags.change("enable_d1_reads", enabled=False)
+    assert (await lookups.enrich(PartialBook(isbn=generated_isbn(2)))).succeeded
+    assert asked(upstream) > 0
+
+
+async def test_nobody_asks_for_author_facts_when_switched_off(parts, upstream):
+    await parts.flags.change("wikidata_enrichment", enabled=False)
+    await parts.catalogue.by_isbn(Isbn.parse(FERRY))
+    lookups = Enricher(parts.catalogue).lookups()
+    await lookups.enrich(PartialBook(isbn="9781644101117"))
+    lookups.finish()
+    await parts.improving.drain(5)
+    assert upstream.count("wikidata") == 0

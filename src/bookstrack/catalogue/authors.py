@@ -14,6 +14,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from bookstrack.background import Tasks
+from bookstrack.catalogue.switches import FACTS, Switches
 from bookstrack.clock import Clock
 from bookstrack.errors import ProviderProblem, ProviderTimeout, StorageProblem
 from bookstrack.model.answer import Caution
@@ -79,12 +80,14 @@ class Biographer:
         *,
         wait_s: float,
         lifetime_s: float,
+        switches: Switches,
     ) -> None:
         self._store = store
         self._roster = roster
         self._clock = clock
         self._wait_s = wait_s
         self._lifetime_s = lifetime_s
+        self._switches = switches
         self._lookups = Tasks()
 
     async def complete(
@@ -100,8 +103,7 @@ class Biographer:
         known = await self._known(people)
         records = with_facts(records, known)
         missing = tuple(p for p in people if name_key(p.name) not in known)
-        sources = self._roster.for_query(AuthorFactsQuery)
-        if not missing or not sources:
+        if not missing or not await self._may_ask():
             return Completed(records=tuple(records))
         if later is not None:
             later.add(missing)
@@ -143,6 +145,10 @@ class Biographer:
             await asyncio.wait([task, timer], return_when=asyncio.FIRST_COMPLETED)
         finally:
             timer.cancel()
+
+    async def _may_ask(self) -> bool:
+        there = bool(self._roster.for_query(AuthorFactsQuery))
+        return there and await self._switches.enabled(FACTS)
 
     def ask_later(self, later: Later) -> None:
         """Ask for the people noted, in the background and after everything that is urgent."""

@@ -22,6 +22,7 @@ from bookstrack.catalogue.matching import authors_match
 from bookstrack.catalogue.merge import merge
 from bookstrack.catalogue.quality import completeness, data_quality, image_quality
 from bookstrack.catalogue.saving import Saver
+from bookstrack.catalogue.switches import READS, WRITES, Switches
 from bookstrack.clock import Clock
 from bookstrack.errors import StorageProblem
 from bookstrack.model.answer import AuthorData, Caution, SearchData
@@ -69,6 +70,7 @@ class Finder:
         improving: Background,
         replace: Replace,
         settings: ProviderSettings,
+        switches: Switches,
     ) -> None:
         self._store = store
         self._roster = roster
@@ -80,7 +82,8 @@ class Finder:
         self._improving = improving
         self._replace = replace
         self._settings = settings
-        self.saver = Saver(store, clock, background)
+        self._switches = switches
+        self._saver = Saver(store, clock, background)
 
     def budget(self, *, patient: bool = False) -> Budget:
         """Return the time one interactive question, or one book of a job, may take."""
@@ -102,7 +105,8 @@ class Finder:
         isbn = question.isbn
         assert isbn is not None  # noqa: S101 narrows the type
         assert isbn.isbn13 is not None  # noqa: S101 narrows the type
-        stored = await self._store.find_isbn(isbn.isbn13)
+        reads = await self._switches.enabled(READS, isbn=isbn.isbn13)
+        stored = await self._store.find_isbn(isbn.isbn13) if reads else None
         if stored is not None and prefer is None and self._current(stored, question):
             return await self._from_row(question, stored, later=later)
         heard = await self._questioner.in_turn(
@@ -196,8 +200,8 @@ class Finder:
         self, record: BookRecord, *, saves: bool, later: Later | None
     ) -> Completed:
         if later is not None:
-            if saves:
-                await self.saver.later(record)
+            if saves and await self._switches.enabled(WRITES):
+                await self._saver.later(record)
             return await self._biographer.complete([record], later=later)
         # The book is written while its authors are looked up; their facts are stored by themselves.
         saving = self._background.start(self._save([record] if saves else []), "save a book")
@@ -214,7 +218,7 @@ class Finder:
         done = await self._biographer.complete(records)
         outside = [r for r in done.records if r.provider is not ProviderId.CATALOG]
         if outside:
-            self._background.start(self._store.save(outside), "save search results")
+            self._background.start(self._write(outside), "save search results")
         names = [name for name, found in heard.findings if found]
         return self._answer(
             question,
@@ -232,7 +236,7 @@ class Finder:
         first, rest = findings.books[:1], findings.books[1:]
         done = await self._biographer.complete(first)
         if name is not ProviderId.CATALOG and findings.books:
-            self._background.start(self._store.save(findings.books), "save an author's works")
+            self._background.start(self._write(findings.books), "save an author's works")
 
         def render(completed: Sequence[BookRecord]) -> AuthorData:
             author = _the_author(findings, completed, question.words)
@@ -252,9 +256,13 @@ class Finder:
 
     async def _save(self, records: Sequence[BookRecord]) -> None:
         try:
-            await self._store.save(records)
+            await self._write(records)
         except StorageProblem as problem:  # the caller still gets what the providers said
             log.warning("answer_unsaved", problem=problem.message)
+
+    async def _write(self, records: Sequence[BookRecord]) -> None:
+        if records and await self._switches.enabled(WRITES):
+            await self._store.save(records)
 
     def _answer(
         self,

@@ -18,6 +18,7 @@ from bookstrack.catalogue.authors import Later
 from bookstrack.catalogue.finding import Finder, Question
 from bookstrack.catalogue.matching import authors_match, confidence, known_names
 from bookstrack.catalogue.merge import distinct
+from bookstrack.catalogue.switches import READS, Switches
 from bookstrack.model.isbn import Isbn
 from bookstrack.model.query import TitleAuthorQuery
 from bookstrack.model.record import BookRecord, Findings, ProviderId
@@ -41,12 +42,14 @@ class Identifier:
         roster: Roster,
         questioner: Questioner,
         store: CatalogueStore,
+        switches: Switches,
     ) -> None:
         self._tiers = tiers
         self._finder = finder
         self._roster = roster
         self._questioner = questioner
         self._store = store
+        self._switches = switches
 
     async def book(self, title: str, author: str, *, later: Later | None = None) -> Hit:
         """Return the book of this title, by this author where one is named.
@@ -85,7 +88,8 @@ class Identifier:
     async def _find(
         self, question: Question, title: str, author: str, later: Later | None
     ) -> Fresh:
-        own = await self._store.titled(title) if author else Findings()
+        reads = bool(author) and await self._switches.enabled(READS)
+        own = await self._store.titled(title) if reads else Findings()
         chosen = _chosen(own.books, title, author)
         if chosen and _is_whole(chosen[0]):
             heard = Heard(findings=((ProviderId.CATALOG, own),))
