@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from io import BytesIO
+
 import aiohttp
 import jsonschema_rs
 import pytest
 import yaml
+import zxingcpp
 from openapi_spec_validator import OpenAPIV31SpecValidator
+from PIL import Image
 
 from bookstrack.testing.faults import Fault
+from bookstrack.testing.upstream import Said
+from photos import drawn, ended, said, scan, seen
 
 FERRY = "9781644100370"
 UNKNOWN = "9791095546719"
@@ -109,6 +115,11 @@ BODIES = {
     "/api/enrichment/start": [{"jobId": "k", "workIds": ["x"]}, {"jobId": "k"}],
     "/api/enrichment/cancel": CANCELS,
     "/api/scan-bookshelf/cancel": CANCELS,
+    "/api/scan-bookshelf": [{}],
+    "/api/scan-bookshelf/batch": [{}, {"jobId": "k", "images": []}],
+    "/api/batch-scan": [{}, {"jobId": "k", "images": [{"index": 0, "data": "aGk="}]}],
+    "/api/v2/scans": [{}],
+    "/api/v2/barcodes/decode": [{}],
     "/api/v2/imports": [{}],
     "/api/v2/imports/preview": [{}],
     "/api/import/csv-gemini": [{}],
@@ -261,6 +272,36 @@ async def test_answers_about_imports_are_what_the_document_says(api, document):
                 answer = await api.get(path, headers=headers)
                 assert answer.status in (200, 204), template
                 document.check(template, "get", answer)
+
+
+async def test_answers_about_scans_are_what_the_document_says(start):
+    api = await start(GEMINI_API_KEY="k", AI_PROVIDER="gemini")
+    document = Document((await api.get("/doc/openapi.json")).json)
+    books = [seen("The Ferry to Morrow Island", author="Maren Holloway"), seen("Zzyzzx")]
+    api.upstream.say(said(*books), Said(blocked=True))
+    for photo in (drawn(size=(90, 90)), drawn("GIF"), drawn()[:200]):
+        document.check("/api/scan-bookshelf", "post", await scan(api, photo))
+    answer = await scan(api, drawn(shade=1), drawn(shade=2), job_id=JOB)
+    document.check("/api/batch-scan", "post", answer)
+    await ended(api, JOB)
+    for template in JOB_ANSWERS:
+        if template != "/api/job-state/{job_id}":
+            answer = await api.get(template.replace("{job_id}", JOB))
+            assert answer.status in (200, 204) or template.endswith("/errors.csv"), template
+            document.check(template, "get", answer)
+    for query in ("", "?enrich=true", "?formats=x"):
+        path = f"/api/v2/barcodes/decode{query}"
+        answer = await api.post(path, data=barcode(FERRY), headers={"Content-Type": "image/png"})
+        document.check("/api/v2/barcodes/decode", "post", answer)
+
+
+def barcode(digits: str) -> bytes:
+    page = Image.new("L", (900, 400), "white")
+    made = zxingcpp.create_barcode(digits, zxingcpp.BarcodeFormat.EAN13)
+    page.paste(Image.fromarray(zxingcpp.write_barcode_to_image(made, scale=4)), (120, 60))
+    held = BytesIO()
+    page.save(held, "PNG")
+    return held.getvalue()
 
 
 async def test_failures_of_providers_and_limits_are_described_too(start):

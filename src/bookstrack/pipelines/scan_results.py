@@ -59,16 +59,16 @@ class DetectedBook(Struct, frozen=True, kw_only=True, rename=camel_name):
     raw_text: str
 
 
-class PhotoFacts(Struct, frozen=True, kw_only=True, rename=camel_name):
+class PhotoFacts(Struct, frozen=True, kw_only=True, omit_defaults=True, rename=camel_name):
     """What became of one photo, its number under two names."""
 
     index: int
     photo_index: int
     status: str
     books_found: int
-    error: str | UnsetType = UNSET
-    error_code: str | UnsetType = UNSET
-    image_metadata: ImageMetadata | UnsetType = UNSET
+    error: str | None = None
+    error_code: str | None = None
+    image_metadata: ImageMetadata | None = None
 
 
 class TokenUsage(Struct, frozen=True, kw_only=True, rename=camel_name):
@@ -79,14 +79,14 @@ class TokenUsage(Struct, frozen=True, kw_only=True, rename=camel_name):
     total_tokens: int
 
 
-class Reading(Struct, frozen=True, kw_only=True, rename=camel_name):
+class Reading(Struct, frozen=True, kw_only=True, omit_defaults=True, rename=camel_name):
     """How one photo was read; times in ms."""
 
     photo_index: int
     provider: str
     model: str
     processing_time_ms: int
-    token_usage: TokenUsage | UnsetType = UNSET
+    token_usage: TokenUsage | None = None
     timestamp: str
 
 
@@ -265,9 +265,9 @@ def _photo_facts(photo: Photo) -> PhotoFacts:
         photo_index=photo.input.index,
         status=photo.state,
         books_found=photo.found,
-        error=(result.error if result else None) or UNSET,
-        error_code=(result.code if result else None) or UNSET,
-        image_metadata=metadata(quality, detections) if quality else UNSET,
+        error=result.error if result else None,
+        error_code=result.code if result else None,
+        image_metadata=metadata(quality, detections) if quality else None,
     )
 
 
@@ -338,7 +338,7 @@ def _reading(index: int, result: PhotoResult) -> Reading:
         provider=result.reader or UNKNOWN_MODEL,
         model=result.model or UNKNOWN_MODEL,
         processing_time_ms=result.took_ms,
-        token_usage=UNSET
+        token_usage=None
         if tokens is None
         else TokenUsage(
             prompt_tokens=tokens.prompt, output_tokens=tokens.output, total_tokens=tokens.total

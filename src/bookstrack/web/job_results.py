@@ -18,6 +18,7 @@ from bookstrack.model.job import Job, PipelineName, Summary
 from bookstrack.model.naming import camel_name
 from bookstrack.web.envelope import encode
 from bookstrack.web.import_views import import_view
+from bookstrack.web.scan_views import scan_view
 
 Results = dict[str, Raw]
 
@@ -49,14 +50,8 @@ def _import(results: Results, asked: Asked) -> Results:
 
 
 def _scan(results: Results, _asked: Asked) -> Results:
-    """Say in the summary what older clients look for there (imports-and-scans §2.7)."""
-    job_id = msgspec.json.decode(results["jobId"], type=str)
-    summary = decode_results(bytes(results["summary"])) if "summary" in results else {}
-    more = {
-        "enrichedCount": results.get("booksEnriched", Raw(b"0")),
-        "resultsUrl": Raw(encode(f"/v1/scan/results/{job_id}")),
-    }
-    return {**results, "summary": Raw(encode({**summary, **more}))}
+    """Add what older clients look for."""
+    return scan_view(results)
 
 
 VIEWS: dict[PipelineName, View] = {

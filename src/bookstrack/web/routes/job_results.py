@@ -22,6 +22,7 @@ from bookstrack.web.job_views import POLL_INTERVAL, CsvStatusView, csv_status_vi
 from bookstrack.web.reply import Reply
 from bookstrack.web.routes.jobs import JobId, Token, wants_ios_words
 from bookstrack.web.routes.route import read
+from bookstrack.web.scan_views import ScanResults
 
 _TAG = "Jobs"
 _NOT_READY_S = 10
@@ -44,7 +45,11 @@ Alias = Annotated[
 
 
 @read(
-    _PATHS, answer=BatchResults | ImportResults, tag=_TAG, failures=(401, 404), limit="job_status"
+    _PATHS,
+    answer=BatchResults | ImportResults | ScanResults,
+    tag=_TAG,
+    failures=(401, 404),
+    limit="job_status",
 )
 async def results(
     reply: NamedDependency[Reply],
@@ -60,7 +65,7 @@ async def results(
 
 @read(
     ["/v1/scan/results/{job_id:str}", "/v1/csv/results/{job_id:str}"],
-    answer=BatchResults | ImportResults,
+    answer=BatchResults | ImportResults | ScanResults,
     tag=_TAG,
     failures=(401, 404),
     limit="job_status",
