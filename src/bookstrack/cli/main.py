@@ -58,6 +58,10 @@ _MIGRATE = """Apply pending database migrations.
 
 Safe to run again, and from several machines at once.
 """
+_FLAGS = """See and change which features are on, without a restart.
+
+Flags lie in the database of this machine's settings; servers follow within ten seconds.
+"""
 _OPENAPI = """Print the OpenAPI document of this version."""
 
 app = App(name="bookstrack", help=_ABOUT, version=__version__)
@@ -69,6 +73,7 @@ for _name, _place, _help in (  # loaded when they are called
     ("scan", "scan:scan", _SCAN),
     ("doctor", "doctor:doctor", _DOCTOR),
     ("migrate", "database:migrate", _MIGRATE),
+    ("flags", "flags:flags", _FLAGS),
     ("openapi", "openapi:openapi", _OPENAPI),
 ):
     app.command(f"bookstrack.cli.{_place}", name=_name, help=_help)
