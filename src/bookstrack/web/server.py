@@ -22,6 +22,7 @@ from bookstrack.assembly import Running, open_assembly
 from bookstrack.jobs.crew import Crew
 from bookstrack.settings import Settings
 from bookstrack.web.app import build
+from bookstrack.web.footprint import use_one_arena
 from bookstrack.web.front import Front
 from bookstrack.web.protocol import BoundedProtocol
 from bookstrack.web.socket_protocol import OPTIONS
@@ -197,5 +198,6 @@ def run(settings: Settings, listener: socket.socket, *, supervised: bool = False
     """Serve on an event loop of libuv."""
     import uvloop
 
+    use_one_arena()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(serve(settings, listener, supervised=supervised))
