@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from bookstrack.imports.read import read_export
+from bookstrack.testing.faults import Fault
 from exports import (
     FERRY,
     IMPORTS,
@@ -86,6 +87,7 @@ async def test_what_a_small_file_comes_to(api):
     assert third["enrichmentError"] == "Book not found in any provider"
     assert third["author"] == "Nobody At All"
     assert "isbn" not in third
+    assert "lowConfidence" not in third
     assert [book["row"] for book in results["books"]] == [2, 3, 4]
     assert results["library"][2]["isbn"].startswith("bt:")
     assert results["successRate"] == "3/3"
@@ -263,8 +265,46 @@ async def test_a_title_alone_takes_one_clear_match_only(api):
     sure, unknown = results["books"]
     assert sure["author"] == "Maren Holloway"
     assert unknown["author"] == "Unknown Author"
+    assert sure["lowConfidence"] is unknown["lowConfidence"] is True
     assert unknown["enrichmentError"]
     assert (results["enrichmentSucceeded"], results["enrichmentFailed"]) == (1, 1)
+
+
+async def test_rather_none_than_a_wrong_book(api):
+    data = (
+        "Title,Author\n"
+        "The Ferry to Morrow Island,Somebody Else Entirely\n"
+        '"The Ferry to Morrow Island, Volume 7",Maren Holloway\n'
+    )
+    results = await imported(api, data)
+    assert (results["enrichmentSucceeded"], results["enrichmentFailed"]) == (0, 2)
+    assert [book["author"] for book in results["books"]] == [
+        "Somebody Else Entirely",
+        "Maren Holloway",
+    ]
+    assert all("isbn" not in book for book in results["books"])
+
+
+async def test_providers_that_fail_leave_the_books_as_they_are(start):
+    api = await start(PROVIDER_RETRIES="1")
+    api.upstream.fault("all", Fault.status(500))
+    results = await imported(api, SMALL)
+    assert counts(results) == (3, 0, 0)
+    assert results["enrichmentFailed"] == 3
+    assert all(book["enrichmentError"] for book in results["books"])
+    assert results["errors"] == []
+    api.upstream.heal()
+
+
+async def test_each_book_is_asked_for_once(api):
+    line = "Salt Weather,Maren Holloway,,{}\n"
+    data = "Title,Author,ISBN,Publisher\n" + "".join(map(line.format, "AB"))
+    data += f"The Ferry,M. Holloway,{FERRY},A\nThe Ferry to Morrow Island,,{FERRY},B\n"
+    results = await imported(api, data)
+    assert results["duplicatesSkipped"] == 2
+    google = [one.query.get("q", "") for one in api.upstream.asked("google")]
+    assert sum(FERRY in query for query in google) == 1
+    assert sum("Salt" in query for query in google) == 1
 
 
 async def test_the_same_key_twice_at_once_is_one_job(api):

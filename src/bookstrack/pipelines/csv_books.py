@@ -48,10 +48,14 @@ FILLED = {
 
 
 class ResultBook(Book, frozen=True, kw_only=True, omit_defaults=True, rename=camel_name):
-    """A book of the results, with its row and why nothing more was found out about it."""
+    """A book of the results, with its row and why nothing more was found out about it.
+
+    ``low_confidence`` where the file has neither author nor ISBN.
+    """
 
     row: int
     enrichment_error: str | UnsetType = UNSET
+    low_confidence: bool | UnsetType = UNSET
 
 
 def flat(book: ImportedBook, found: SearchData | None) -> Book:
@@ -81,10 +85,15 @@ def flat(book: ImportedBook, found: SearchData | None) -> Book:
     return replace(known, **changes)
 
 
-def shown(book: Book, *, row: int, error: str | None) -> ResultBook:
-    """Return a book as results show it."""
+def shown(book: Book, *, row: int, error: str | None, doubtful: bool = False) -> ResultBook:
+    """Return a book as results show it; ``doubtful`` where only a title is known."""
     facts: dict[str, Any] = {**asdict(book), "author": book.author or UNKNOWN_AUTHOR}
-    return ResultBook(**facts, row=row, enrichment_error=UNSET if error is None else error)
+    return ResultBook(
+        **facts,
+        row=row,
+        enrichment_error=UNSET if error is None else error,
+        low_confidence=True if doubtful else UNSET,
+    )
 
 
 def own_key(book: ImportedBook) -> str:

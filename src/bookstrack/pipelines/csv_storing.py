@@ -10,10 +10,12 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
+import structlog
 from msgspec import Struct
 from msgspec.structs import replace
 
 from bookstrack.clock import Clock
+from bookstrack.errors import StorageProblem
 from bookstrack.model.answer import SearchData
 from bookstrack.model.book import Author, Book
 from bookstrack.model.record import BookRecord
@@ -21,6 +23,8 @@ from bookstrack.pipelines.csv_books import key_of, offered, own_key, record_of
 from bookstrack.pipelines.csv_rows import RowInput, Verdict
 from bookstrack.storage.database.catalogue import CatalogueStore
 from bookstrack.storage.database.imported import Held, ImportedBooks
+
+log = structlog.get_logger(__name__)
 
 _MADE = "bt:"
 _TOGETHER = 20  # more would keep other writers waiting
@@ -83,7 +87,7 @@ class Shelf:
         held = await self._rows.held([one.key for one in books])
         verdicts = [self._verdict(one, held.get(one.key)) for one in books]
         fresh = {one.key: one for one in reversed(books) if one.key not in held}
-        await self._store.save([one.record for one in fresh.values()])
+        await self._save([one.record for one in fresh.values()])
         await self._rows.put(
             [(key, one.book) for key, one in fresh.items() if key.startswith(_MADE)]
         )
@@ -115,7 +119,20 @@ class Shelf:
             return
         stored = await self._store.find_isbn(one.key)
         if stored is not None:
-            await self._store.save([_filled(stored.record, gains)])
+            await self._save([_filled(stored.record, gains)])
+
+    async def _save(self, records: Sequence[BookRecord]) -> None:
+        """Write books; one that cannot be written takes no other with it."""
+        try:
+            await self._store.save(records)
+        except StorageProblem:
+            raise
+        except Exception:
+            if len(records) == 1:
+                log.exception("imported_book_unsaved", title=records[0].work.title)
+                return
+            for record in records:
+                await self._save([record])
 
 
 def verdict_unstored(row: RowInput, book: Book) -> Verdict:

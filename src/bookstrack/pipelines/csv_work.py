@@ -149,7 +149,8 @@ class Work:
 
     def _result(self, one: Ready, verdict: Verdict) -> ItemResult:
         status, error = self._statuses.pop(one.index, (None, None))
-        entry = _encode(shown(one.book, row=one.row.row, error=error))
+        doubtful = one.row.book is not None and one.row.book.low_confidence
+        entry = _encode(shown(one.book, row=one.row.row, error=error, doubtful=doubtful))
         kept = Kept(verdict=verdict, status=status, key=one.key, book=Raw(entry))
         return ItemResult(index=one.index, state=ItemState.DONE, result=_encode(kept))
 
