@@ -19,7 +19,7 @@ from bookstrack.telemetry.metrics import Metrics
 from bookstrack.web.app import Application
 
 DOCS = Path(__file__).parents[2] / "docs"
-COMMANDS = ("serve", "worker", "lookup", "import", "scan", "doctor", "migrate", "openapi")
+COMMANDS = ("serve", "worker", "lookup", "import", "scan", "doctor", "migrate", "flags", "openapi")
 
 
 def reference(name: str) -> str:

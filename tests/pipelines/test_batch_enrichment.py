@@ -322,6 +322,17 @@ async def test_another_process_goes_on_with_the_books_that_are_left(open_shop, u
     assert results["successCount"] == 40
 
 
+async def test_it_is_the_same_on_every_database(open_shop, database_url):
+    shop = await open_shop(database=database_url)
+    job_id = await shop.new([*by_isbn(*range(25)), {"title": "Nothing of the Kind, Ever"}])
+    await shop.runner.run(job_id)
+    results = await shop.results(job_id)
+    assert (results["successCount"], results["failureCount"]) == (25, 1)
+    await shop.parts.improving.drain(10)
+    again = await shop.run(by_isbn(*range(25)))
+    assert again["successCount"] == 25
+
+
 async def test_what_is_found_is_saved(shop):
     await shop.run(by_isbn(*range(25)))
     await shop.parts.background.drain(5)
