@@ -130,3 +130,15 @@ async def test_refusals(api):
         assert found == (path, body, status, code)
     for path, status in (("get-state", 400), ("is-canceled", 400), ("get-state?jobId=nobody", 404)):
         assert (await api.get(f"/test/do/{path}")).status == status
+
+
+async def test_the_document_describes_them_where_they_are_served(api):
+    from openapi_spec_validator import OpenAPIV31SpecValidator
+
+    document = (await api.get("/doc/openapi.json")).json
+    errors = [error.message for error in OpenAPIV31SpecValidator(document).iter_errors()]
+    assert errors == []
+    paths = [path for path in document["paths"] if path.startswith("/test/do/")]
+    assert len(paths) == 6
+    body = document["paths"]["/test/do/init-batch"]["post"]["requestBody"]["content"]
+    assert body["application/json"]["schema"] == {"$ref": "#/components/schemas/InitBatch"}
