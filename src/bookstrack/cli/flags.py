@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Annotated, TypeVar
+from typing import Annotated, Literal, TypeVar
 
-from cyclopts import App, Parameter
+from cyclopts import Parameter
 from msgspec.structs import replace
 from rich.console import Console
 from rich.table import Table
@@ -23,48 +23,33 @@ from bookstrack.telemetry.logging import configure_logging
 
 T = TypeVar("T")
 _BY = "bookstrack flags"
-_FAMILIAR = {"on": True, "off": False}
-
-flags = App(name="flags", help=__doc__)
-Name = Annotated[str, Parameter(help="A flag, as the list spells it.")]
-Reason = Annotated[str | None, Parameter(help="Why; shown in the list.")]
 
 
-@flags.command(name="list")
-def list_flags(
-    user: Annotated[str | None, Parameter(help="Show what holds for this user.")] = None,
-) -> int:
-    """Show every flag as it stands now."""
-    _show(_with(lambda known: known.every()), user)
-    return 0
-
-
-@flags.command(name="set")
-def set_flag(
-    name: Name,
-    state: Annotated[str, Parameter(help="on, off, or default to forget what was set.")],
+def flags(
+    action: Annotated[Literal["list", "set", "rollout"], Parameter(help="What to do.")] = "list",
+    name: Annotated[str, Parameter(help="A flag, as the list spells it.")] = "",
+    value: Annotated[
+        str,
+        Parameter(
+            help="set: on, off, or default to forget what was set. rollout: 0 to 100 percent."
+        ),
+    ] = "",
     *,
-    reason: Reason = None,
+    user: Annotated[str | None, Parameter(help="List what holds for this user.")] = None,
+    reason: Annotated[str | None, Parameter(help="Why; shown in the list.")] = None,
 ) -> int:
-    """Switch a feature on or off; every process follows within ten seconds."""
-    if state == "default":
-        _with(lambda known: _forget(known, name))
-        return 0
-    if state not in _FAMILIAR:
-        raise InvalidRequest("A flag is set to on, off or default")
-    _with(lambda known: _change(known, name, enabled=_FAMILIAR[state], reason=reason))
-    return 0
-
-
-@flags.command
-def rollout(
-    name: Name,
-    percent: Annotated[int, Parameter(help="0 to 100; raising it only adds users.")],
-    *,
-    reason: Reason = None,
-) -> int:
-    """Turn a feature on for a part of all users; every process follows within ten seconds."""
-    _with(lambda known: _change(known, name, rollout=percent, reason=reason))
+    """See and change which features are on."""
+    match action, value:
+        case "list", _:
+            _show(_with(lambda known: known.every()), user)
+        case "set", "default":
+            _with(lambda known: _forget(known, name))
+        case "set", "on" | "off":
+            _with(lambda known: _change(known, name, enabled=value == "on", reason=reason))
+        case "rollout", _ if value.isascii() and value.isdigit():
+            _with(lambda known: _change(known, name, rollout=int(value), reason=reason))
+        case _:
+            raise InvalidRequest("A flag is set to on, off or default, or rolled out to 0 to 100")
     return 0
 
 
