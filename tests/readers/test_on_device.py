@@ -152,6 +152,19 @@ async def test_the_index_follows_the_tables(photo, clock):
     assert len(await own.index()) == 1
 
 
+async def test_translations_bear_their_own_titles(clock):
+    work = Titled(
+        work_id=1,
+        title="The Reader",
+        authors=("Bernhard Schlink",),
+        others=("Der Vorleser", "The Reader: A Novel", "Reader"),
+    )
+    index = await OwnBooks(Titles(work), clock).index()
+    assert len(index) == 2
+    (found,) = index.search(("vorleser",), most=5)
+    assert (found.title, found.authors, found.work_id) == ("Der Vorleser", work.authors, "1")
+
+
 async def test_one_photo_is_read_at_a_time_and_holds_nobody_up(photo, clock):
     engine = Engine(*on_one_spine(), pause=0.1)
     shelf = OnDeviceShelf(lambda: engine, OwnBooks(Titles(EMMA), clock), Catalogue(), clock)

@@ -16,11 +16,12 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 
-from bookstrack.assembly import open_assembly
+from bookstrack.assembly import Assembly, open_assembly
 from bookstrack.cli.database import refuse_unmigrated
 from bookstrack.cli.remote import Remote, SentFile
 from bookstrack.cli.surroundings import read_settings
 from bookstrack.errors import BooksTrackError, InvalidRequest
+from bookstrack.model.job import CancelMode
 from bookstrack.scans.refusals import PictureRefused
 from bookstrack.settings import Settings
 from bookstrack.telemetry.logging import configure_logging
@@ -104,15 +105,20 @@ async def _scanned(settings: Settings, read: list[bytes], show: Show) -> Results
         sent = tuple(Photo(index=number, data=data) for number, data in enumerate(read))
         parts.crew.open()
         started = await parts.board.start(await desk.request(Submitted(photos=sent), wishes))
-        last = None
-        async for event in parts.board.follow(started.job.id, after=0):
-            show(event.progress, event.message or "")
-            last = event
-        if last is None or last.fault is not None:
-            raise BooksTrackError(last.fault.message if last and last.fault else "Nothing came")
-        await parts.background.drain(10)
-        stored = await parts.board.results(started.job.id)
-        return jsons.loads(stored.body)
+        try:
+            return await _results(parts, started.job.id, show)
+        finally:  # nobody asks for the job again, so that nothing of it is left
+            await parts.board.cancel(started.job.id, CancelMode.HARD)
+
+
+async def _results(parts: Assembly, job_id: str, show: Show) -> Results:
+    async for event in parts.board.follow(job_id, after=0):
+        show(event.progress, event.message or "")
+        if event.fault is not None:
+            raise BooksTrackError(event.fault.message)
+    await parts.background.drain(10)
+    stored = await parts.board.results(job_id)
+    return jsons.loads(stored.body)
 
 
 def _by_server(remote: Remote, photos: tuple[Path, ...], read: list[bytes], show: Show) -> Results:

@@ -22,7 +22,7 @@ _BREAKS = (":", " - ", " – ", " — ", "(")
 async def enriched(lookups: Lookups, detection: Detection, *, at_ms: int) -> BookResult:
     """Return what is known of a book that was seen."""
     book = PartialBook(
-        title=detection.title, author=detection.author or "", isbn=detection.isbn or ""
+        title=detection.title, author=_names(detection.author), isbn=detection.isbn or ""
     )
     found = await lookups.enrich(book)
     if found.succeeded and not fits(found.data(), detection):
@@ -40,6 +40,13 @@ async def enriched(lookups: Lookups, detection: Detection, *, at_ms: int) -> Boo
         error=found.error,
         retry_after=found.retry_after,
     )
+
+
+def _names(author: str | None) -> str:
+    """Return an author with a sign between several that no inverted name has."""
+    names = [name.strip() for name in (author or "").split(",")]
+    several = len(names) > 1 and all(len(name.split()) > 1 for name in names)
+    return " & ".join(names) if several else author or ""
 
 
 def fits(found: SearchData, detection: Detection) -> bool:

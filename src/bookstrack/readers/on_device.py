@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 from typing import Protocol
 
 import msgspec
 import structlog
+from rapidfuzz import fuzz
 
 from bookstrack.catalogue.search import Catalogue
 from bookstrack.clock import Clock
 from bookstrack.errors import ProviderProblem, StorageProblem
 from bookstrack.model.answer import SearchData
 from bookstrack.model.query import TextQuery
+from bookstrack.normalise.titles import title_key
 from bookstrack.readers.keeping import Keep
 from bookstrack.readers.shelf import PhotoReading
 from bookstrack.scans.candidates import BookIndex, Candidate, Candidates
@@ -34,6 +37,7 @@ MOST_WORKS = 50_000
 _PROVIDERS_S = 20.0  # for all questions about one photo
 _WORDS_ASKED = 6
 _RESULTS = 10
+_TRANSLATED = 60  # titles less alike than this are no mere variants
 _REBUILD_FACTOR = 20  # an index is used for so many times what it took to make
 _DATA = msgspec.json.Decoder(SearchData)
 
@@ -78,19 +82,29 @@ class OwnBooks:
         if stamp == self._stamp:
             return
         titles = await self._titles.best_known(MOST_WORKS)
-        self._index = await asyncio.to_thread(BookIndex, map(_candidate, titles))
+        self._index = await asyncio.to_thread(_index, titles)
         took = self._clock.monotonic() - began
         self._stamp, self._until = stamp, began + _REBUILD_FACTOR * took
 
 
-def _candidate(titled: Titled) -> Candidate:
-    return Candidate(
+def _index(titles: Sequence[Titled]) -> BookIndex:
+    return BookIndex(chain.from_iterable(map(_own_candidates, titles)))
+
+
+def _own_candidates(titled: Titled) -> Iterator[Candidate]:
+    """Yield a work under its title, and under those that its translations bear."""
+    own = Candidate(
         title=titled.title,
         authors=titled.authors,
         isbn13=titled.isbn13,
         work_id=str(titled.work_id),
         subtitle=titled.subtitle,
     )
+    yield own
+    key = title_key(titled.title)
+    for other in titled.others:
+        if fuzz.token_set_ratio(title_key(other), key) < _TRANSLATED:
+            yield msgspec.structs.replace(own, title=other, isbn13=None, subtitle=None)
 
 
 class ProviderBooks:

@@ -14,16 +14,21 @@ from bookstrack.storage.database import tables as t
 from bookstrack.storage.database.engine import Database
 
 _AT_ONCE = 500
+_MOST_OTHERS = 8
 
 
 class Titled(Struct, frozen=True, kw_only=True):
-    """A work by its name; ``isbn13`` is that of one of its editions."""
+    """A work by its name; ``isbn13`` is that of one of its editions.
+
+    ``others`` are titles of editions that are not the work's: translations above all.
+    """
 
     work_id: int
     title: str
     subtitle: str | None = None
     authors: tuple[str, ...] = ()
     isbn13: str | None = None
+    others: tuple[str, ...] = ()
 
 
 class TitleList:
@@ -59,6 +64,7 @@ def _titles(connection: Connection, most: int) -> list[Titled]:
     while some := list(islice(left, _AT_ONCE)):
         ids = [row.id for row in some]
         names, numbers = _names(connection, ids), _numbers(connection, ids)
+        others = _others(connection, ids)
         found += [
             Titled(
                 work_id=row.id,
@@ -66,6 +72,7 @@ def _titles(connection: Connection, most: int) -> list[Titled]:
                 subtitle=row.subtitle,
                 authors=tuple(names[row.id]),
                 isbn13=numbers.get(row.id),
+                others=tuple(others[row.id][:_MOST_OTHERS]),
             )
             for row in some
         ]
@@ -82,6 +89,20 @@ def _names(connection: Connection, works: list[int]) -> defaultdict[int, list[st
     found: defaultdict[int, list[str]] = defaultdict(list)
     for row in connection.execute(statement):
         found[row.work_id].append(row.name)
+    return found
+
+
+def _others(connection: Connection, works: list[int]) -> defaultdict[int, list[str]]:
+    statement: Any = (
+        select(t.editions.c.work_id, func.min(t.editions.c.title).label("title"))
+        .join_from(t.editions, t.works)
+        .where(t.editions.c.work_id.in_(works), t.editions.c.title_norm != t.works.c.title_norm)
+        .group_by(t.editions.c.work_id, t.editions.c.title_norm)
+        .order_by(t.editions.c.work_id, func.count().desc())
+    )
+    found: defaultdict[int, list[str]] = defaultdict(list)
+    for row in connection.execute(statement):
+        found[row.work_id].append(row.title)
     return found
 
 
