@@ -227,7 +227,7 @@ async def test_instructions_in_cells_are_data(served):
 async def test_no_ai_where_it_is_turned_off(start):
     for settings in ({"AI_PROVIDER": "none"}, {"AI_PROVIDER": "local"}, {"OFFLINE": "true"}):
         api = await start(GEMINI_API_KEY="k", folder="-".join(settings), **settings)
-        refused = await send(api, FOREIGN, query="?parser=ai")
+        refused = await send(api, NAMELESS, query="?parser=ai")
         assert (refused.status, refused.json["error"]["code"]) == (503, "FEATURE_DISABLED")
         assert (await send(api, NAMELESS)).status == 400
         assert api.upstream.count("gemini") == 0

@@ -111,7 +111,7 @@ def _here(data: bytes, query: ImportQuery, show: Show) -> Imported:
 async def _imported(settings: Settings, data: bytes, query: ImportQuery, show: Show) -> Imported:
     async with open_assembly(settings) as parts:
         desk, upload = ImportDesk(parts), Upload(data=data)
-        order = read_order(upload, query, key_header="", ai_ready=desk.ai_ready)
+        order = read_order(upload, query, key_header="")
         request = await desk.job(upload, order, user=None)
         parts.crew.open()
         started = await parts.board.start(request)

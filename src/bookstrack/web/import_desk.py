@@ -16,7 +16,7 @@ from bookstrack.model.job import Blob, PipelineName
 from bookstrack.pipelines.csv_import import FILE
 from bookstrack.pipelines.csv_parts import ai_reads_tables
 from bookstrack.pipelines.csv_rows import ImportOptions
-from bookstrack.web.import_orders import ImportOrder
+from bookstrack.web.import_orders import ImportOrder, check_features
 from bookstrack.web.import_upload import Upload
 
 ACCEPTED = "Import accepted"
@@ -38,7 +38,7 @@ class ImportDesk:
         Raises:
             Unreadable: nothing can be read from it.
         """
-        by_ai = self.ai_ready and options.parser != "deterministic"
+        by_ai = options.parser == "ai" or (self.ai_ready and options.parser == "auto")
         return await asyncio.to_thread(
             check_export,
             upload.data,
@@ -53,8 +53,10 @@ class ImportDesk:
 
         Raises:
             Unreadable: nothing can be read from the file; it is not stored.
+            FeatureDisabled: something was asked for that this server does not do.
         """
         outline = await self.outline(upload, order.options)
+        check_features(order, ai_ready=self.ai_ready)
         return StartRequest(
             pipeline=PipelineName.CSV_IMPORT,
             items=(),

@@ -41,25 +41,18 @@ class ImportOrder(Struct, frozen=True, kw_only=True):
     job_id: str | None
     key: str | None
     fingerprint: str
+    user_id: str | None = None
 
 
-def read_order(
-    upload: Upload, query: ImportQuery, *, key_header: str, ai_ready: bool
-) -> ImportOrder:
+def read_order(upload: Upload, query: ImportQuery, *, key_header: str) -> ImportOrder:
     """Return what was asked for; the query wins over the form.
 
     Raises:
         InvalidRequest: an option is no JSON object, or has a wrong value.
-        FeatureDisabled: rows for a user's library, or an AI that is not there.
     """
     form = _form_options(upload.fields)
-    if query.user_id or _text(form, "userId") or upload.fields.get("userId"):
-        raise FeatureDisabled(
-            "Imports into a user's library are not available yet",
-            details={"parameter": "userId"},
-        )
     options = ImportOptions(
-        parser=_parser(query.parser or _text(form, "parser"), ai_ready=ai_ready),
+        parser=_parser(query.parser or _text(form, "parser")),
         format=(query.format or _format(_text(form, "format"))),
         enrich=_first(query.enrich, _flag(form, "auto_enrich"), default=True),
         dry_run=_first(query.dry_run, _flag(form, "dryRun"), default=False),
@@ -72,7 +65,25 @@ def read_order(
         job_id=None if given is None else chosen_id(given),
         key=idempotency_key(key_header, form, upload.fields),
         fingerprint=_fingerprint(upload.data, options),
+        user_id=query.user_id or _text(form, "userId") or upload.fields.get("userId") or None,
     )
+
+
+def check_features(order: ImportOrder, *, ai_ready: bool) -> None:
+    """Refuse what this server does not do.
+
+    Raises:
+        FeatureDisabled: rows for a user's library, or an AI that is not there.
+    """
+    if order.user_id is not None:
+        raise FeatureDisabled(
+            "Imports into a user's library are not available yet",
+            details={"parameter": "userId"},
+        )
+    if order.options.parser == "ai" and not ai_ready:
+        raise FeatureDisabled(
+            "No AI is set up here; leave out parser=ai", details={"parameter": "parser"}
+        )
 
 
 def _form_options(fields: Mapping[str, str]) -> dict[str, Any]:
@@ -88,14 +99,10 @@ def _form_options(fields: Mapping[str, str]) -> dict[str, Any]:
     return cast("dict[str, Any]", found)
 
 
-def _parser(asked: str | None, *, ai_ready: bool) -> str:
+def _parser(asked: str | None) -> str:
     parser = asked or "auto"
     if parser not in _PARSERS:
         raise _wrong("parser", f"must be one of {', '.join(_PARSERS)}")
-    if parser == "ai" and not ai_ready:
-        raise FeatureDisabled(
-            "No AI is set up here; leave out parser=ai", details={"parameter": "parser"}
-        )
     return parser
 
 

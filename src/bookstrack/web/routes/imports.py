@@ -144,7 +144,7 @@ async def _start(
     upload = await _uploaded(request, parts)
     desk = ImportDesk(parts)
     key = reply.exchange.header(b"idempotency-key")
-    order = read_order(upload, query, key_header=key, ai_ready=desk.ai_ready)
+    order = read_order(upload, query, key_header=key)
     started = await board.start(await desk.job(upload, order, user=reply.exchange.token_id))
     return await starts.answer(
         reply,
@@ -178,7 +178,7 @@ async def preview_import(
     """Tell what a file is and what its first 20 rows hold; nothing is stored, no AI asked."""
     upload = await _uploaded(request, parts)
     asked = ImportQuery(parser="deterministic", format=form)
-    order = read_order(upload, asked, key_header="", ai_ready=False)
+    order = read_order(upload, asked, key_header="")
     desk = ImportDesk(parts)
     outline = await desk.outline(upload, order.options)
     first = await asyncio.to_thread(
