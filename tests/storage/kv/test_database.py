@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from sqlalchemy import delete, select, text
 
@@ -191,3 +193,26 @@ async def test_remembered_misses_are_not_counted(kv, database):
     await kv.close()
     counts = await rows(database, cache_metrics, "cache_key", "hit_count", "miss_count")
     assert counts == [("b", 0, 1)]
+
+
+async def test_entries_that_come_together_are_written_together(kv, metrics):
+    await asyncio.gather(*(kv.set(f"key {n % 40}", b"%d" % n, ttl_s=60) for n in range(100)))
+    assert await kv.get("key 7") == b"87", "the newest of one key wins"
+    assert [await kv.get(f"key {n}") for n in range(40)].count(None) == 0
+    transactions = metrics.registry.get_sample_value(
+        "db_query_duration_seconds_count", {"operation": "kv_set"}
+    )
+    assert transactions <= 4
+
+
+async def test_an_entry_that_cannot_be_written_takes_no_other_with_it(postgres_url, clock, metrics):
+    async with open_database(postgres_url, metrics=metrics) as database:
+        kv = DatabaseKeyValue(database, clock)
+        keys = ["good", "bad \x00", "better"]
+        ended = await asyncio.gather(
+            *(kv.set(key, b"1", ttl_s=60) for key in keys), return_exceptions=True
+        )
+        assert [ended[0], ended[2]] == [None, None]
+        assert isinstance(ended[1], Exception)
+        assert await kv.get("good") == await kv.get("better") == b"1"
+        await kv.close()

@@ -147,12 +147,23 @@ class Database:
         Raises:
             StorageUnavailable: the database cannot be reached.
         """
+        found = await self.rows(operation, statement, key, most=1)
+        return found[0] if found else None
+
+    async def rows(
+        self, operation: str, statement: str, key: str, *, most: int
+    ) -> list[tuple[Any, ...]]:
+        """Read the first rows of a statement with one ``?`` in the same way; few, please.
+
+        Raises:
+            StorageUnavailable: the database cannot be reached.
+        """
         with self.observed(operation):
             if self.dialect == "sqlite":
-                return self._reading().execute(statement, (key,)).fetchone()
+                return self._reading().execute(statement, (key,)).fetchmany(most)
             async with self._engine.connect() as connection:
                 driver: Any = (await connection.get_raw_connection()).driver_connection
-                return await _first_row(driver, statement.replace("?", "$1"), key)
+                return (await _rows(driver, statement.replace("?", "$1"), key))[:most]
 
     def _reading(self) -> sqlite3.Connection:
         if self._reader is None:
@@ -176,16 +187,16 @@ def _within(
         return work(connection)
 
 
-async def _first_row(driver: Any, statement: str, key: str) -> tuple[Any, ...] | None:
+async def _rows(driver: Any, statement: str, key: str) -> list[tuple[Any, ...]]:
     import asyncpg  # an extra, which is there once a connection of it is
 
     try:
-        row = await driver.fetchrow(statement, key)
+        found = await driver.fetch(statement, key)
     except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         if driver.is_closed() or is_outage_state(getattr(error, "sqlstate", None)):
             raise StorageUnavailable("The database cannot be reached") from error
         raise
-    return None if row is None else tuple(row)
+    return list(map(tuple, found))
 
 
 @asynccontextmanager

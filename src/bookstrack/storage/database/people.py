@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any
 
+import msgspec
 from sqlalchemy import bindparam, select, update
 from sqlalchemy.engine import Connection
 
@@ -13,6 +15,7 @@ from bookstrack.model.record import AuthorRecord
 from bookstrack.normalise.titles import display_name, name_key
 from bookstrack.storage.database import tables as t
 from bookstrack.storage.database import values
+from bookstrack.storage.database.engine import Dialect
 from bookstrack.storage.database.shelf import author_of
 from bookstrack.storage.database.sql import Lookup, Row, insert_id
 
@@ -20,20 +23,39 @@ _OWN_IDS = ("wikidata_id", "ol_id")
 _LOOKED_UP = Lookup(
     select(t.authors).where(t.authors.c.enriched_at > bindparam("since")), t.authors.c.name_norm
 )
+_COLUMNS = tuple(column.name for column in t.authors.c)
+_ALL = f"SELECT {', '.join(_COLUMNS)} FROM authors WHERE name_norm IN"  # noqa: S608 own names
+LOOKED_UP: dict[Dialect, str] = {
+    "sqlite": f"{_ALL} (SELECT value FROM json_each(?))",  # noqa: S608 own names
+    "postgresql": f"{_ALL} (SELECT jsonb_array_elements_text(CAST(? AS jsonb)))",
+}
+"""Everybody of some names, given as one JSON list."""
 _NAMED = Lookup(select(t.authors).order_by(t.authors.c.id), t.authors.c.name_norm)
 
 
-def read_facts(
-    connection: Connection, people: Sequence[Person], *, since: float
-) -> dict[str, Author]:
-    """Return, by asked name, the people who were looked up after a moment (epoch seconds).
+def read_looked_up(connection: Connection, people: Sequence[Person], *, since: float) -> list[Row]:
+    """Return the rows of people of these names who were looked up after a moment (epoch s)."""
+    return list(_LOOKED_UP(connection, {name_key(person.name) for person in people}, since=since))
+
+
+def few_looked_up(people: Sequence[Person]) -> str:
+    """Return the names of people as ``LOOKED_UP`` takes them."""
+    return msgspec.json.encode(sorted({name_key(person.name) for person in people})).decode()
+
+
+def looked_up_row(values: tuple[Any, ...]) -> Row:
+    """Return a row of ``LOOKED_UP``."""
+    return dict(zip(_COLUMNS, values, strict=True))
+
+
+def meant_people(people: Sequence[Person], looked_up: Iterable[Row]) -> dict[str, Author]:
+    """Return, by asked name, those of the people found who are meant.
 
     Of several namesakes, one whose ids or birth year contradict those asked for is never meant;
     one with the asked id is, whoever else is known better.
     """
-    keys = {name_key(person.name) for person in people}
     rows: dict[str, list[Row]] = {}
-    for row in _LOOKED_UP(connection, keys, since=since):
+    for row in looked_up:
         rows.setdefault(row["name_norm"], []).append(row)
     found: dict[str, Author] = {}
     for person in people:

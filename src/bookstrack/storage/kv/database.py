@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from functools import cache
 from pathlib import Path
@@ -9,14 +10,18 @@ from pathlib import Path
 from sqlalchemy import Executable, delete, select
 
 from bookstrack.clock import Clock
+from bookstrack.errors import StorageUnavailable
 from bookstrack.storage.database.accesses import Accesses, day_of
 from bookstrack.storage.database.engine import Database, Dialect
 from bookstrack.storage.database.failures import reachable
+from bookstrack.storage.database.sql import Row
 from bookstrack.storage.database.tables import cache_access_daily, cache_metrics, kv_entries
 from bookstrack.storage.database.upsert import insert
 
 _UNCOUNTED = "negative:"  # marks of misses: the miss counts for the key they are about
 _KEEP_DAYS = 31
+_TOGETHER = 50  # entries in one transaction
+_Set = tuple[Row, asyncio.Future[None]]
 _SET = ("value", "cached_at", "ttl_seconds", "expires_at")
 _DAY_S = 86_400
 
@@ -28,6 +33,7 @@ class DatabaseKeyValue:
         self._database = database
         self._clock = clock
         self._accesses = Accesses(database, clock)
+        self._sets = _Sets(database)
         self._reader = _Reader(database.file) if database.dialect == "sqlite" else None
         self.reads_inline = self._reader is not None
 
@@ -58,8 +64,7 @@ class DatabaseKeyValue:
             "ttl_seconds": ttl_s,
             "expires_at": now + ttl_s,
         }
-        statement = _setting(self._database.dialect)
-        await self._database.run("kv_set", lambda c: c.execute(statement, entry), writes=True)
+        await self._sets.write(entry)
 
     async def delete(self, *keys: str) -> None:
         """Remove entries; unknown keys are no mistake."""
@@ -71,7 +76,8 @@ class DatabaseKeyValue:
         await self._database.ping()
 
     async def close(self) -> None:
-        """Write the accesses still in memory; the database itself stays open."""
+        """Write what is still in memory; the database itself stays open."""
+        await self._sets.close()
         await self._accesses.close()
         if self._reader:
             self._reader.close()
@@ -110,6 +116,61 @@ class DatabaseKeyValue:
         if counts:
             self._accesses.hit(key, size=len(row[0]), ttl_s=row[2])
         return row[0]
+
+
+class _Sets:
+    """Writes of entries: those that come while a transaction runs share the next one."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._statement = _setting(database.dialect)
+        self._waiting: list[_Set] = []
+        self._writing: asyncio.Task[None] | None = None
+
+    async def write(self, entry: Row) -> None:
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((entry, done))
+        if self._writing is None or self._writing.done():
+            self._writing = asyncio.create_task(self._write_all())
+        await done
+
+    async def _write_all(self) -> None:
+        while self._waiting:
+            some, self._waiting = self._waiting[:_TOGETHER], self._waiting[_TOGETHER:]
+            await self._settle(some)
+
+    async def _settle(self, some: list[_Set]) -> None:
+        try:
+            await self._write(some)
+        except asyncio.CancelledError:
+            for _, done in (*some, *self._waiting):
+                done.cancel()
+            raise
+        except Exception as problem:
+            if len(some) > 1 and not isinstance(problem, StorageUnavailable):
+                for one in some:  # one of them is at fault: the others must not suffer
+                    await self._settle([one])
+                return
+            for _, done in some:
+                if not done.done():
+                    done.set_exception(problem)
+        else:
+            for _, done in some:
+                if not done.done():
+                    done.set_result(None)
+
+    async def close(self) -> None:
+        """Wait until all is written."""
+        if self._writing is not None:
+            await asyncio.wait([self._writing])
+
+    async def _write(self, some: list[_Set]) -> None:
+        newest = {entry["key"]: entry for entry, _ in some}
+        # In the order of keys, so that two processes cannot lock each other out.
+        entries = [newest[key] for key in sorted(newest)]
+        await self._database.run(
+            "kv_set", lambda c: c.execute(self._statement, entries), writes=True
+        )
 
 
 @cache
