@@ -49,12 +49,6 @@ PARTS = {
 }
 
 
-@pytest.mark.timeout(600)
-@pytest.mark.parametrize("part", PARTS)
-async def test_the_edges_of_every_parameter_and_a_few_examples(api, tmp_path, part):
-    await fuzz(api, tmp_path, PARTS[part], "--phases=coverage,fuzzing", "--max-examples=2")
-
-
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("part", PARTS)
