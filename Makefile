@@ -2,7 +2,7 @@
 PY := .venv/bin/python
 UV := $(shell command -v uv 2>/dev/null)
 STAMP := .venv/.ready
-# Real processes on a busy machine: what fails is run once more alone, and the report says so.
+# Real processes on a busy machine: what fails is run once more, and the report says so.
 AGAIN := --reruns 1 --reruns-delay 1
 
 .PHONY: help setup run test test-slow lint format types contracts bench load docs golden openapi lock
