@@ -90,7 +90,7 @@ def _server(folder: Path, environ: Mapping[str, str]) -> Any:
 async def _watch(
     port: int, begun: Sequence[Begun], crowd: int, kind: type[Listener], request: Request
 ) -> Heard:
-    """Open the crowd's connections, then count what comes from the moment all are open."""
+    """Open the crowd's connections; what is told from a second later on counts."""
     whom = [begun[number % len(begun)] for number in range(crowd)]
     opened: list[Listener] = []
     for start in range(0, crowd, _TOGETHER):
@@ -98,7 +98,7 @@ async def _watch(
         opened += await asyncio.gather(*(listen(port, request(job), kind) for job in some))
     opened_at = time.time()
     for listener in opened:
-        listener.live_from = opened_at
+        listener.live_from = opened_at + 1
         listener.delays.clear()
     await asyncio.gather(*(listener.over for listener in opened), return_exceptions=True)
     return Heard(
