@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import gc
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
 import structlog
@@ -108,6 +109,13 @@ class Engine:
     def ready(self) -> bool:
         """Tell whether jobs that are started now begin at once."""
         return not self._workers or self._ready.is_set()
+
+    async def settle(self, seconds: float) -> None:
+        """Wait until jobs begin at once, at most so long: a server that is away may not come."""
+        if self._workers:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await self._ready.wait()
 
     async def open(self) -> None:
         """Get ready in the background; a server that is away is waited for there."""

@@ -31,6 +31,7 @@ log = structlog.get_logger(__name__)
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _SECOND_SIGNAL = 130
+_SETTLING_S = 3.0  # for jobs to be run from the first request on; then they follow
 _CLOSING_S = 1.0
 _COLLECT_AFTER = (5_000, 20, 50)  # new objects, and rounds of the younger generation
 _SWITCH_S = 0.0005
@@ -153,11 +154,12 @@ async def serve(settings: Settings, listener: socket.socket, *, supervised: bool
     grace_s = settings.server.shutdown_grace_s
     with Stopping(grace_s=grace_s, supervised=supervised, exit_after=_exit_after) as stopping:
         async with open_assembly(settings) as parts:
+            parts.crew.open()
             await parts.mark_environment()
             front = build(parts)
             server = _Server(_config(front), stopping, front, parts.crew)
-            parts.crew.open()
             stopping.tell(parts.running)
+            await parts.engine.settle(_SETTLING_S)
             host, port = listener.getsockname()[:2]
             log.info("serving", host=host, port=port)
             _steady()
