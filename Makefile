@@ -28,7 +28,7 @@ run: setup ## Serve on port 8787 with an embedded database and the sample catalo
 	@BOOKSTRACK_SAMPLE_DATA=$${BOOKSTRACK_SAMPLE_DATA:-true} BOOKSTRACK_LOG_FORMAT=$${BOOKSTRACK_LOG_FORMAT:-text} .venv/bin/bookstrack serve
 
 test: setup ## Run the tests (under 10 minutes on two cores)
-	@$(PY) -m pytest -n 2 -m "not slow" --cov --cov-report= -q $(AGAIN)
+	@$(PY) -m pytest -n 3 -m "not slow" --cov --cov-report= -q $(AGAIN)
 	@$(PY) tests/floors.py
 
 test-slow: setup ## Run the long tests: kill sweeps, fuzzing, load
