@@ -10,7 +10,10 @@ import pytest
 
 from bookstrack.testing.processes import server_process
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+pytestmark = [
+    pytest.mark.slow,  # starts servers
+    pytest.mark.skipif(sys.platform != "linux", reason="reads /proc"),
+]
 
 
 def resident_mb(number):

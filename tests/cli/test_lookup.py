@@ -8,6 +8,8 @@ import pytest
 
 from bookstrack.testing.processes import run_command
 
+pytestmark = pytest.mark.slow  # each case starts a process
+
 
 @pytest.fixture
 def settings(tmp_path):

@@ -12,6 +12,8 @@ from textwrap import dedent
 
 import pytest
 
+pytestmark = pytest.mark.slow  # each case starts a process
+
 SECRETS = {
     "BOOKSTRACK_METRICS_TOKEN": "metrics-secret-1",
     "BOOKSTRACK_GOOGLE_BOOKS_API_KEY": "google-secret-3",
