@@ -98,7 +98,7 @@ async def test_orphans_can_be_asked_for_at_any_time(world, here):
     web = await world.process(works=False)
     started = await world.start(web)
     await world.passing(3)
-    here.keeper.look_now()
+    await here.keeper.adopt()
     await world.settle()
     assert here.engine.ensured == [started.job.id]
 

@@ -121,10 +121,6 @@ class Keeper:
             if orphan.job_id not in self._running():
                 await self._engine.ensure(orphan.job_id, orphan.pipeline)
 
-    def look_now(self) -> None:
-        """Look for orphans without waiting for the next time, as there is room for them."""
-        self._loops.start(self._safely("orphans", self.adopt), "jobs-orphans-now")
-
     async def end_stalled(self) -> None:
         """Fail jobs that nothing was heard of for long and nobody will bring back [P12].
 
