@@ -32,14 +32,15 @@ _HEADER = (
     "Private Notes,Read Count,Owned Copies"
 )
 _MEASURE = """
-import resource, sys, time
+import sys, time
 from bookstrack.imports.read import check_export, read_export
+from bookstrack.testing.memory import peak_megabytes
 data = sys.stdin.buffer.read()
 start = time.process_time()
 check_export(data)
 export = read_export(data)
 spent = time.process_time() - start
-print(len(export.books), spent, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+print(len(export.books), spent, peak_megabytes())
 """
 
 

@@ -18,6 +18,8 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from bookstrack.testing.memory import resident_megabytes
+
 _START_S = 30.0
 _UNLIMITED = "1000000000/60"
 
@@ -173,12 +175,10 @@ def baseline(kind: str, body: bytes) -> Any:
 
 def resident_mb(pid: int) -> float:
     """Return the resident memory of a process and all its descendants in MB (10^6 bytes)."""
-    status = Path(f"/proc/{pid}/status").read_text().splitlines()
-    own = next(int(line.split()[1]) for line in status if line.startswith("VmRSS"))
     children: set[int] = set()
     for task in Path(f"/proc/{pid}/task").iterdir():
         children.update(map(int, (task / "children").read_text().split()))
-    return own * 1024 / 1e6 + sum(map(resident_mb, children))
+    return resident_megabytes(pid) * 1.048576 + sum(map(resident_mb, children))
 
 
 def scheduled(pid: int) -> tuple[float, float]:

@@ -8,18 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from bookstrack.testing.memory import resident_megabytes
 from bookstrack.testing.processes import server_process
 
 pytestmark = [
     pytest.mark.slow,  # starts servers
     pytest.mark.skipif(sys.platform != "linux", reason="reads /proc"),
 ]
-
-
-def resident_mb(number):
-    status = Path(f"/proc/{number}/status").read_text()
-    line = next(line for line in status.splitlines() if line.startswith("VmRSS:"))
-    return int(line.split()[1]) / 1024
 
 
 def mapped(number):
@@ -35,13 +30,13 @@ def test_idle_processes(tmp_path, record_property, workers):
     }
     with server_process(settings, log=tmp_path / "log", workers=workers) as server:
         serving = server.workers() if workers > 1 else [server.process.pid]
-        megabytes = [round(resident_mb(number)) for number in serving]
+        megabytes = [round(resident_megabytes(number)) for number in serving]
         record_property("resident_mb", str(megabytes))
         assert len(megabytes) == workers
         assert max(megabytes) < 200
         if workers > 1:  # the supervisor serves nothing and loads nothing for it
             assert "uvloop" in mapped(serving[0])
             assert "uvloop" not in mapped(server.process.pid)
-            assert resident_mb(server.process.pid) < 80
+            assert resident_megabytes(server.process.pid) < 80
         server.send(signal.SIGTERM)
         assert server.wait() == 0

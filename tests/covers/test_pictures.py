@@ -340,22 +340,19 @@ def test_strip_by_strip_looks_like_at_once(mode: str) -> None:
 
 HOSTILE = """
 import sys
-from pathlib import Path
 from PIL import Image
 from bookstrack.covers.pictures import CoverSize, pack, resize
 from bookstrack.errors import ProviderFailed
+from bookstrack.testing.memory import peak_megabytes
 Image.init()
 data = sys.stdin.buffer.read()
-def peak():  # of this process alone: what getrusage says includes its parent's
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) // 1024 for line in lines if line.startswith("VmHWM"))
-idle = peak()
+idle = peak_megabytes()
 for work in (pack, lambda data: resize(data, size=CoverSize.LARGE)):
     try:
         work(data)
     except ProviderFailed as refused:
         print("refused", refused.message)
-print(peak() - idle)
+print(int(peak_megabytes() - idle))
 """
 
 

@@ -26,13 +26,14 @@ HEADER = (
     "Private Notes,Read Count,Owned Copies"
 )
 MEASURE = """
-import resource, sys, time
+import sys, time
 from bookstrack.imports.read import read_export
+from bookstrack.testing.memory import peak_megabytes
 data = sys.stdin.buffer.read()
 start = time.process_time()
 export = read_export(data)
 spent = time.process_time() - start
-print(len(export.books), spent, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+print(len(export.books), spent, peak_megabytes())
 """
 
 

@@ -35,8 +35,7 @@ MOST_WRONG = 1
 ALL_REQUIRED = 45
 
 READ_ONE = """
-import json, resource, socket, sys, time
-from pathlib import Path
+import json, socket, sys, time
 import msgspec
 
 def refuse(*_):
@@ -47,13 +46,7 @@ socket.create_connection = refuse
 from bookstrack.scans.picture import prepare
 from bookstrack.scans.rapid import RapidReader
 from bookstrack.scans.spines import find_spines
-
-def peak():
-    status = Path("/proc/self/status")
-    if not status.exists():
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    # What getrusage says counts the process that started this one, too.
-    return int(status.read_text().split("VmHWM:")[1].split()[0]) / 1024
+from bookstrack.testing.memory import peak_megabytes
 
 started = time.perf_counter(), time.process_time()
 picture = prepare(open(sys.argv[1], "rb").read())
@@ -63,7 +56,7 @@ spines = find_spines(RapidReader(threads=1).read(image), image)
 print(json.dumps({
     # Whatever else runs on the machine does not count.
     "seconds": min(time.perf_counter() - started[0], time.process_time() - started[1]),
-    "megabytes": peak(),
+    "megabytes": peak_megabytes(),
     "size": image.size,
     "spines": msgspec.to_builtins(spines),
 }))
