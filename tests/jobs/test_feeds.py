@@ -35,6 +35,7 @@ class Log:
 
     def __init__(self):
         self.jobs = {}
+        self.looks = 0
         self.reads = 0
         self.away = False
         self.delay = None
@@ -60,6 +61,12 @@ class Log:
             updated_at=0.0,
             last_event=len(self.jobs[job_id]),
         )
+
+    async def newest(self, job_ids):
+        self.looks += 1
+        if self.away:
+            raise StorageUnavailable("away")
+        return {job_id: len(self.jobs[job_id]) for job_id in job_ids if job_id in self.jobs}
 
     async def events(self, job_id, *, after=0, limit=1000):
         self.reads += 1
@@ -204,6 +211,28 @@ async def test_hints_during_a_read_are_not_lost(log, feeds):
     await watcher.stop()
 
 
+async def test_without_any_hint_one_question_for_all_jobs_is_asked_every_half_second(
+    log, feeds, clock
+):
+    log.add("k")
+    watchers = [Watcher(feeds), Watcher(feeds, "k")]
+    await turns()
+    await clock.advance(0.5)  # the first events are news enough
+    looks, reads = log.looks, log.reads
+    await clock.advance(0.5)
+    await clock.advance(0.5)
+    assert log.looks == looks + 2
+    assert log.reads == reads
+    log.add("k")
+    await clock.advance(0.5)
+    await turns()
+    assert log.looks == looks + 3
+    assert log.reads == reads + 1
+    assert [watcher.seen for watcher in watchers] == [[1], [1, 2]]
+    for watcher in watchers:
+        await watcher.stop()
+
+
 async def test_without_any_hint_the_log_is_read_every_half_second(log, feeds, clock):
     watcher = Watcher(feeds)
     await turns()
@@ -220,16 +249,17 @@ async def test_a_busy_or_ended_or_unfollowed_job_is_not_read_by_the_clock(log, f
     watcher = Watcher(feeds)
     await turns()
     await clock.advance(0.5)
-    reads = log.reads
+    looks, reads = log.looks, log.reads
     await feeds.tell("j", log.add("j"))
     await clock.advance(0.5)
-    assert log.reads == reads
+    assert log.looks == looks
     await clock.advance(0.5)
-    assert log.reads == reads + 1
+    assert log.looks == looks + 1
     await feeds.tell("j", log.add("j", last=True))
     for _ in range(10):
         await clock.advance(0.5)
-    assert log.reads == reads + 1
+    assert log.looks == looks + 1
+    assert log.reads == reads
     assert watcher.task.done()
     assert feeds.followed == 1
     del watcher
@@ -247,7 +277,7 @@ async def test_an_outage_is_logged_and_made_good(log, feeds, clock):
     with capture_logs() as logs:
         await clock.advance(0.5)
         await clock.advance(0.5)
-    assert {line["event"] for line in logs} == {"job_feed_unread"}
+    assert {line["event"] for line in logs} == {"job_feeds_unread"}
     log.away = False
     await clock.advance(0.5)
     assert watcher.seen == [1, 2]

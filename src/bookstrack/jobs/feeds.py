@@ -22,7 +22,7 @@ from bookstrack.storage.database.job_store import JobStore
 log = structlog.get_logger(__name__)
 
 BEAT_S = 0.5
-"""How often the log is read without a hint."""
+"""How often silent jobs are looked at without a hint."""
 TAIL = 256
 """So many events at least are shared, and twice as many at most."""
 PAGE = 64
@@ -269,18 +269,33 @@ class Feeds:
         try:
             while self._tails:
                 await self._clock.sleep(BEAT_S)
-                for tail in list(self._tails.values()):
-                    self._look_after(tail)
+                await self._look_after(
+                    [tail for tail in [*self._tails.values()] if self._silent(tail)]
+                )
         finally:
             self._beating = False
 
-    def _look_after(self, tail: Tail) -> None:
+    def _silent(self, tail: Tail) -> bool:
+        """Tell whether somebody waits for an event and there was none since the last beat."""
+        fresh, tail.fresh = tail.fresh, False
         if tail.followers:
             tail.idle = False
-            if not (tail.fresh or tail.ended):
-                self._look(tail)
-        elif tail.idle:  # for a whole beat: nobody is just about to join
+            return not (fresh or tail.ended)
+        if tail.idle:  # for a whole beat: nobody is just about to join
             del self._tails[tail.job_id]
         else:
             tail.idle = tail.job_id not in self._opening
-        tail.fresh = False
+        return False
+
+    async def _look_after(self, tails: list[Tail]) -> None:
+        """Ask once for all of these jobs whether there is more to read."""
+        if not tails:
+            return
+        try:
+            newest = await self._store.newest([tail.job_id for tail in tails])
+        except StorageProblem as problem:
+            log.warning("job_feeds_unread", jobs=len(tails), problem=problem.message)
+            return
+        for tail in tails:
+            if newest.get(tail.job_id, 0) > tail.last:
+                self._look(tail)

@@ -29,6 +29,7 @@ async def whole_life(jobs):
     await jobs.put_checkpoint("job-1", "me", "c", b"x", now=NOW)
     await jobs.checkpoint("job-1", "c")
     await jobs.events("job-1", after=1)
+    await jobs.newest(["job-1", "job-2"])
     await jobs.items("job-1")
     await jobs.blobs("job-1")
     await jobs.orphans(now=NOW, lease_s=LEASE_S)

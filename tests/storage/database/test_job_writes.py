@@ -50,6 +50,16 @@ async def test_events_can_be_read_from_any_number_on(jobs, job):
     assert await jobs.events(job, after=4) == []
 
 
+async def test_the_newest_events_of_many_jobs_are_asked_for_at_once(jobs, job):
+    other = (await jobs.create(new_job("job-2"), now=NOW, idempotency_ttl_s=DAY_S)).job.id
+    for count in range(1, 4):
+        await jobs.write(job, "me", now=NOW, event=progress(count))
+    assert await jobs.newest([job, other, "none"]) == {job: 4, other: 1}
+    await jobs.finish(job, owner="me", now=NOW, event=ended())
+    assert await jobs.newest([job]) == {job: 5}
+    assert await jobs.newest([]) == {}
+
+
 async def test_items_without_an_event_have_no_number(jobs, job):
     items = [result(0), result(1, ItemState.ERROR), result(2, ItemState.SKIPPED)]
     assert await jobs.write(job, "me", now=NOW, items=items) is None

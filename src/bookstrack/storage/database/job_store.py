@@ -41,9 +41,17 @@ from bookstrack.storage.database.job_rows import (
     item_of,
     job_of,
 )
-from bookstrack.storage.database.job_tables import job_blobs, job_checkpoints, job_events, job_items
+from bookstrack.storage.database.job_tables import (
+    job_blobs,
+    job_checkpoints,
+    job_events,
+    job_items,
+    jobs,
+)
 from bookstrack.storage.database.job_writes import Writing
+from bookstrack.storage.database.sql import chunks
 
+_jobs = jobs.c
 _RESULTS = "SELECT body, expires_at FROM job_results WHERE job_id = ?"
 
 
@@ -88,6 +96,18 @@ class JobStore:
             return [event_of(payload) for payload in connection.execute(statement).scalars()]
 
         return await self._database.run("job_events", read, writes=False)
+
+    async def newest(self, job_ids: Collection[str]) -> dict[str, int]:
+        """Return the number of the newest event of each of these jobs that exists."""
+
+        def read(connection: Connection) -> dict[str, int]:
+            found: dict[str, int] = {}
+            for some in chunks(job_ids):
+                statement = select(_jobs.id, _jobs.last_event).where(_jobs.id.in_(some))
+                found.update((row.id, row.last_event) for row in connection.execute(statement))
+            return found
+
+        return await self._database.run("job_newest", read, writes=False)
 
     async def items(self, job_id: str) -> list[Item]:
         """Return all items in order."""
