@@ -29,6 +29,12 @@ _UNEXPECTED = {
     PipelineName.CSV_IMPORT: ("E_CSV_PROCESSING_FAILED", "The file"),
     PipelineName.AI_SCAN: ("E_AI_SCAN_FAILED", "The photos"),
 }
+_WAYS_OUT = {
+    PipelineName.CSV_IMPORT: {
+        "fallbackAvailable": True,
+        "suggestion": "Send the file again; with parser=deterministic no AI has a part in it",
+    }
+}
 
 
 class End(Struct, frozen=True, kw_only=True):
@@ -85,7 +91,12 @@ def failed(last: Event, fault: Fault, *, now: float, extra: dict[str, Any] | Non
 def unexpected(pipeline: PipelineName) -> Fault:
     """Return what is said of a mistake of ours: nothing of its inside."""
     code, what = _UNEXPECTED[pipeline]
-    return Fault(code=code, message=f"{what} could not be processed", retryable=True)
+    return Fault(
+        code=code,
+        message=f"{what} could not be processed",
+        retryable=True,
+        details=_WAYS_OUT.get(pipeline),
+    )
 
 
 def partial(results: bytes) -> bytes:

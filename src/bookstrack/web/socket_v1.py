@@ -5,6 +5,7 @@ Completions carry the full results up to 32 MiB (jobs-and-progress §11.8).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -135,7 +136,9 @@ class Version1:
             return _complete(job, event, results)
         if event.terminal:
             fault = fault_of(job, event)
-            data = _error(fault.code, fault.message, retryable=fault.retryable)
+            data = _error(
+                fault.code, fault.message, retryable=fault.retryable, details=fault.details
+            )
             return _message(job, "error", event.at, data)
         return _message(job, "progress", event.at, _progress(event))
 
@@ -165,10 +168,18 @@ def _progress(event: Event) -> ProgressData:
     )
 
 
-def _error(code: str, message: str, *, retryable: bool) -> ErrorData:
+def _error(
+    code: str, message: str, *, retryable: bool, details: Mapping[str, Any] | None = None
+) -> ErrorData:
+    """Return an error with the way out that its details name, else with one that fits any."""
+    known = details or {}
     again = "Try again later" if retryable else "Start a new job"
     return ErrorData(
-        error=message, code=code, message=message, fallback_available=retryable, suggestion=again
+        error=message,
+        code=code,
+        message=message,
+        fallback_available=bool(known.get("fallbackAvailable", retryable)),
+        suggestion=str(known.get("suggestion", again)),
     )
 
 
