@@ -17,6 +17,8 @@ from bookstrack.clock import Clock
 from bookstrack.settings_loading import load_settings
 from bookstrack.web.open_streams import OpenStreams
 
+_CLOSING_S = 5
+
 
 class Served(Struct, frozen=True):
     """A running server: its address, its parts, and what is open there."""
@@ -35,27 +37,15 @@ async def serving(
     ``board`` stands in for the jobs of the server.
     """
     from bookstrack.web.app import build
-    from bookstrack.web.protocol import BoundedProtocol
-    from bookstrack.web.socket_protocol import OPTIONS
+    from bookstrack.web.server import configuration
 
     listener = socket.create_server(("127.0.0.1", 0))
     settings = load_settings(environ).settings
     async with open_assembly(settings, clock=clock, rng=Random(1)) as parts:  # noqa: S311 a test
         front = build(parts, board)
-        server = _Quiet(
-            uvicorn.Config(
-                front,
-                loop="none",
-                http=BoundedProtocol,
-                **OPTIONS,
-                lifespan="off",
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                proxy_headers=False,
-                timeout_graceful_shutdown=5,
-            )
-        )
+        config = configuration(front)
+        config.timeout_graceful_shutdown = _CLOSING_S
+        server = _Quiet(config)
         task = asyncio.create_task(server.serve(sockets=[listener]))
         await server.ready.wait()
         parts.crew.open()

@@ -157,7 +157,7 @@ async def serve(settings: Settings, listener: socket.socket, *, supervised: bool
             parts.crew.open()
             await parts.mark_environment()
             front = build(parts)
-            server = _Server(_config(front), stopping, front, parts.crew)
+            server = _Server(configuration(front), stopping, front, parts.crew)
             stopping.tell(parts.running)
             await parts.engine.settle(_SETTLING_S)
             host, port = listener.getsockname()[:2]
@@ -181,7 +181,8 @@ def _steady() -> None:
     sys.setswitchinterval(_SWITCH_S)
 
 
-def _config(application: Any) -> uvicorn.Config:
+def configuration(application: Any) -> uvicorn.Config:
+    """Return how uvicorn serves: bounded connections and sockets, nothing of its own in the log."""
     return uvicorn.Config(
         application,
         loop="none",
