@@ -7,10 +7,12 @@ import json
 import re
 
 import aiohttp
+import msgspec
 import pytest
 
 from bookstrack.testing.faults import Fault
 from bookstrack.testing.upstream import Said
+from bookstrack.web.scan_views import ScanResults
 from photos import (
     FERRY,
     ID,
@@ -126,6 +128,13 @@ async def test_everything_that_results_say(api):
     assert (summary["successCount"], summary["failureCount"]) == (1, 1)
     assert summary["totalProcessed"] == summary["totalDetected"] == summary["booksUnique"] == 2
     assert answer.json["totalPhotos"] == 1
+
+
+async def test_results_are_what_the_document_says(api):
+    api.upstream.say(said(seen(**FERRY), seen("Zzyzx Qwv", confidence=0.5)), Said(blocked=True))
+    results = await scanned(api, drawn(shade=1), drawn(shade=2))
+    typed = msgspec.convert(results, ScanResults)
+    assert msgspec.json.decode(msgspec.json.encode(typed)) == results
 
 
 COUNTS = {

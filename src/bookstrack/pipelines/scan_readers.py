@@ -17,9 +17,9 @@ from bookstrack.readers.on_device import OnDeviceShelf, OwnBooks
 from bookstrack.readers.shelf import GeminiShelf, PhotoReading, PhotoUnread, ShelfReader
 from bookstrack.scans import barcodes
 from bookstrack.scans.detection import Detection
+from bookstrack.scans.engines import engines
 from bookstrack.scans.picture import CheckedPicture
 from bookstrack.scans.quality import Quality, measure
-from bookstrack.scans.reading import engines
 from bookstrack.scans.refusals import ReaderMissing
 from bookstrack.settings import Settings
 

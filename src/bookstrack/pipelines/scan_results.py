@@ -6,142 +6,37 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
-from msgspec import UNSET, Raw, Struct, UnsetType
+from msgspec import UNSET
 from msgspec.structs import replace
 
 from bookstrack.clock import timestamp
 from bookstrack.enrichment.books import EnrichmentStatus
 from bookstrack.jobs.pipeline import Outcome
-from bookstrack.model.job import Job, PipelineName
-from bookstrack.model.naming import camel_name
+from bookstrack.model.answer import SearchData
+from bookstrack.model.job import Job
 from bookstrack.pipelines.scan_items import Book, BookResult, Photo, PhotoResult, Scan
-from bookstrack.scans.detection import BookFormat, Box
+from bookstrack.pipelines.scan_shapes import (
+    BookLookup,
+    PhotoFacts,
+    Reading,
+    ScanFacts,
+    ScanFindings,
+    ScannedBook,
+    TokenUsage,
+)
 from bookstrack.scans.quality import ImageMetadata, Severity, Suggestion, metadata, suggestions
 from bookstrack.scans.results import THRESHOLD
 
 UNKNOWN_MODEL = "unknown"
-_NOTHING = Raw(b"null")
+_FOUND = msgspec.json.Decoder(SearchData)
 _encode = msgspec.json.Encoder().encode
 _SEVERITIES = tuple(Severity)
-
-
-class BookEnrichment(Struct, frozen=True, kw_only=True, rename=camel_name):
-    """What was found of a book: an encoded work, or null, with its editions and authors."""
-
-    status: EnrichmentStatus
-    work: Raw = _NOTHING
-    editions: list[Raw] = []
-    authors: list[Raw] = []
-    provider: str = "none"
-    cached_result: bool = False
-    error: str | UnsetType = UNSET
-    retry_after_ms: int | UnsetType = UNSET
-
-
-class DetectedBook(Struct, frozen=True, kw_only=True, rename=camel_name):
-    """A book of the results; title and author are empty where they are not known."""
-
-    title: str
-    author: str
-    isbn: str | UnsetType = UNSET
-    format: BookFormat
-    confidence: float
-    bounding_box: Box
-    enrichment_status: EnrichmentStatus
-    enrichment: BookEnrichment | UnsetType = UNSET
-    cover_url: str | UnsetType = UNSET
-    publisher: str | UnsetType = UNSET
-    publication_year: int | UnsetType = UNSET
-    photo_index: int
-    photos: tuple[int, ...]
-    copies: int
-    approved: bool
-    raw_text: str
-
-
-class PhotoFacts(Struct, frozen=True, kw_only=True, omit_defaults=True, rename=camel_name):
-    """What became of one photo, its number under two names."""
-
-    index: int
-    photo_index: int
-    status: str
-    books_found: int
-    error: str | None = None
-    error_code: str | None = None
-    image_metadata: ImageMetadata | None = None
-
-
-class TokenUsage(Struct, frozen=True, kw_only=True, rename=camel_name):
-    """Tokens paid for."""
-
-    prompt_tokens: int
-    output_tokens: int
-    total_tokens: int
-
-
-class Reading(Struct, frozen=True, kw_only=True, omit_defaults=True, rename=camel_name):
-    """How one photo was read; times in ms."""
-
-    photo_index: int
-    provider: str
-    model: str
-    processing_time_ms: int
-    token_usage: TokenUsage | None = None
-    timestamp: str
-
-
-class ScanFacts(Struct, frozen=True, kw_only=True, rename=camel_name):
-    """How the scan was made; the time it took in ms, its end as text and in epoch ms."""
-
-    model_used: str
-    processing_time: int
-    enriched_count: int
-    timestamp: str
-    timestamp_ms: int
-    photos: tuple[Reading, ...]
-
-
-class ScanResults(Struct, frozen=True, kw_only=True, rename=camel_name):
-    """The results of a scan, without status, summary and time of expiry."""
-
-    job_id: str
-    pipeline: PipelineName
-    total_detected: int
-    approved: int
-    needs_review: int
-    photos_processed: int
-    books_detected: int
-    books_unique: int
-    books_enriched: int
-    books: list[DetectedBook]
-    photo_results: list[PhotoFacts]
-    suggestions: list[Suggestion]
-    image_metadata: ImageMetadata
-    metadata: ScanFacts
-
-
-class _Found(Struct):
-    works: list[Raw]
-    editions: list[Raw]
-    authors: list[Raw]
-    books: list[_Flat]
-
-
-class _Flat(Struct, rename=camel_name):
-    title: str = ""
-    author: str = ""
-    publisher: str | UnsetType = UNSET
-    publication_year: int | UnsetType = UNSET
-    cover_url: str | UnsetType = UNSET
-
-
-_FOUND = msgspec.json.Decoder(_Found)
 
 
 def outcome(job: Job, scan: Scan) -> Outcome:
     """Return what a scan has come to, whether or not all of it is finished."""
     books = scan.books or tuple(Book(seen=seen) for seen in scan.seen(threshold_of(job)))
-    entries = [_entry(book) for book in books]
+    entries = tuple(map(_entry, books))
     results = _results(job, scan, entries)
     facts = results.metadata
     return Outcome(
@@ -187,10 +82,10 @@ def photo_status(photo: Photo, state: str | None = None) -> dict[str, Any]:
     return told
 
 
-def _results(job: Job, scan: Scan, entries: list[DetectedBook]) -> ScanResults:
+def _results(job: Job, scan: Scan, entries: tuple[ScannedBook, ...]) -> ScanFindings:
     approved = sum(entry.approved for entry in entries)
     enriched = sum(entry.enrichment_status is EnrichmentStatus.SUCCESS for entry in entries)
-    return ScanResults(
+    return ScanFindings(
         job_id=job.id,
         pipeline=job.pipeline,
         total_detected=len(entries),
@@ -201,20 +96,20 @@ def _results(job: Job, scan: Scan, entries: list[DetectedBook]) -> ScanResults:
         books_unique=len(entries),
         books_enriched=enriched,
         books=entries,
-        photo_results=[_photo_facts(photo) for photo in scan.read],
-        suggestions=_suggestions(scan.read),
+        photo_results=tuple(map(_photo_facts, scan.read)),
+        suggestions=tuple(_suggestions(scan.read)),
         image_metadata=_image_metadata(scan.read),
         metadata=_facts(job, scan, enriched),
     )
 
 
-def _entry(book: Book) -> DetectedBook:
+def _entry(book: Book) -> ScannedBook:
     seen, result = book.seen, book.result
     detection = seen.detection
-    entry = DetectedBook(
+    entry = ScannedBook(
         title=detection.title,
         author=detection.author or "",
-        isbn=detection.isbn or UNSET,
+        isbn=detection.isbn or None,
         format=detection.format,
         confidence=detection.confidence,
         bounding_box=detection.box,
@@ -228,19 +123,19 @@ def _entry(book: Book) -> DetectedBook:
     return entry if result is None else _enriched(entry, result)
 
 
-def _enriched(entry: DetectedBook, result: BookResult) -> DetectedBook:
+def _enriched(entry: ScannedBook, result: BookResult) -> ScannedBook:
     """Add what was found; a book of which only a barcode was seen gets its names."""
     found = None if result.found is UNSET else _FOUND.decode(result.found)
     pause = result.retry_after
-    enrichment = BookEnrichment(
+    enrichment = BookLookup(
         status=result.status,
-        work=found.works[0] if found else _NOTHING,
-        editions=found.editions if found else [],
-        authors=found.authors if found else [],
+        work=found.works[0] if found else None,
+        editions=found.editions if found else (),
+        authors=found.authors if found else (),
         provider=result.provider,
         cached_result=result.cached,
-        error=result.error or UNSET,
-        retry_after_ms=UNSET if pause is None else round(pause * 1000),
+        error=result.error or None,
+        retry_after_ms=None if pause is None else round(pause * 1000),
     )
     entry = replace(entry, enrichment=enrichment)
     if found is None or not found.books:
@@ -250,8 +145,8 @@ def _enriched(entry: DetectedBook, result: BookResult) -> DetectedBook:
         entry,
         title=entry.title or flat.title,
         author=entry.author or ("" if entry.title else flat.author),
-        cover_url=flat.cover_url or UNSET,
-        publisher=flat.publisher or UNSET,
+        cover_url=flat.cover_url or None,
+        publisher=flat.publisher or None,
         publication_year=flat.publication_year,
     )
 

@@ -1,4 +1,4 @@
-"""A photo through all steps: with a made-up engine quickly, with the real one slowly."""
+"""Engines that read text: which there are, and what the real one reads, slowly."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from collections.abc import Sequence
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
-from bookstrack.scans import rapid, reading
+from bookstrack.scans import engines as found_here
+from bookstrack.scans import rapid
 from bookstrack.scans.candidates import BookIndex, Candidate
 from bookstrack.scans.detection import Orientation
+from bookstrack.scans.engines import GROUP, engines
+from bookstrack.scans.matching import match
 from bookstrack.scans.ocr import TextLine
-from bookstrack.scans.picture import CheckedPicture, Kind
 from bookstrack.scans.rapid import RapidReader
-from bookstrack.scans.reading import OcrReader, engines
 from bookstrack.scans.refusals import ReaderMissing
-from bookstrack.scans.spines import in_reading_order, spine_of
-from scans.shelves import across
+from bookstrack.scans.spines import find_spines, in_reading_order, spine_of
 
 LIBRARY = BookIndex(
     [
@@ -26,61 +26,15 @@ LIBRARY = BookIndex(
         Candidate(title="The Sellout", authors=("Paul Beatty",)),
     ]
 )
-ISBN = "9780306406157"
 
 
 class Told:
-    """An engine that reads what it was told."""
+    """An engine that reads nothing."""
 
     name = "ocr:told-1.0"
 
-    def __init__(self, *lines: TextLine) -> None:
-        self._lines = lines
-
     def read(self, image: Image.Image) -> Sequence[TextLine]:
-        assert image.mode == "RGB"
-        return self._lines
-
-
-def picture(image: Image.Image) -> CheckedPicture:
-    from bookstrack.scans.picture import prepare
-    from scans.test_picture import encoded
-
-    made = prepare(encoded(image, "PNG"))
-    assert made.kind is Kind.PNG
-    return made
-
-
-async def test_all_steps():
-    lines = (across("THE LUMINARIES", x=100, y=500), across("ELEANOR CATTON", x=700, y=500))
-    reader = OcrReader(Told(*lines), LIBRARY)
-
-    found = await reader.read(picture(Image.new("RGB", (2000, 1000), "white")))
-
-    (book,) = found.detections
-    assert (book.title, book.confidence) == ("The Luminaries", 0.95)
-    assert found.model == reader.name == "ocr:told-1.0"
-    assert found.quality.brightness == pytest.approx(255)
-
-
-async def test_barcodes_are_read_along_the_way():
-    zxingcpp = pytest.importorskip("zxingcpp")
-    page = Image.new("RGB", (1200, 900), "white")
-    code = zxingcpp.create_barcode(ISBN, zxingcpp.BarcodeFormat.EAN13).to_image(scale=3)
-    page.paste(Image.fromarray(code).convert("RGB"), (300, 300))
-
-    found = await OcrReader(Told(), LIBRARY).read(picture(page))
-
-    assert [(one.isbn, one.confidence) for one in found.detections] == [(ISBN, 0.99)]
-
-
-async def test_spines_are_read_without_the_barcode_package(monkeypatch):
-    monkeypatch.setitem(sys.modules, "zxingcpp", None)
-    line = across("THE LUMINARIES CATTON", x=100, y=500)
-
-    found = await OcrReader(Told(line), LIBRARY).read(picture(Image.new("RGB", (2000, 1000))))
-
-    assert [one.title for one in found.detections] == ["The Luminaries"]
+        return ()
 
 
 def test_engine_without_its_package(monkeypatch):
@@ -91,8 +45,8 @@ def test_engine_without_its_package(monkeypatch):
 
 
 def test_engines_of_other_packages(monkeypatch):
-    point = importlib.metadata.EntryPoint("told", "scans.test_reading:Told", reading.GROUP)
-    monkeypatch.setattr(reading, "entry_points", lambda *, group: [point])
+    point = importlib.metadata.EntryPoint("told", "scans.test_engines:Told", GROUP)
+    monkeypatch.setattr(found_here, "entry_points", lambda *, group: [point])
     monkeypatch.setattr(rapid, "is_installed", lambda: False)
 
     assert list(engines()) == ["told"]
@@ -162,8 +116,9 @@ async def test_a_drawn_shelf(rapid_reader):
     for number, text in enumerate(("THE LUMINARIES  ELEANOR CATTON", "PAUL BEATTY  THE SELLOUT")):
         page.paste(printed(text, size=52).rotate(270, expand=True), (300 + 200 * number, 100))
 
-    found = await OcrReader(rapid_reader, LIBRARY).read(picture(page))
+    spines = find_spines(rapid_reader.read(page), page)
+    found = await match(spines, LIBRARY, size=page.size)
 
-    assert {one.title for one in found.detections} == {"The Luminaries", "The Sellout"}
-    assert min(one.confidence for one in found.detections) >= 0.7
-    assert {one.orientation for one in found.detections} == {Orientation.VERTICAL_DOWN}
+    assert {one.title for one in found} == {"The Luminaries", "The Sellout"}
+    assert min(one.confidence for one in found) >= 0.7
+    assert {one.orientation for one in found} == {Orientation.VERTICAL_DOWN}
