@@ -7,8 +7,8 @@ import asyncio
 import pytest
 from structlog.testing import capture_logs
 
-from bookstrack.cache.flights import Flights
 from bookstrack.errors import ProviderFailed
+from bookstrack.flights import Flights, Grounded
 from tiers import Load, fresh, settle
 
 KEY = "key"
@@ -122,7 +122,7 @@ async def test_closing_cancels_what_runs(gate):
     waiting = asyncio.create_task(flights.join(KEY, work))
     await settle()
     await flights.close()
-    with pytest.raises(asyncio.CancelledError):
+    with pytest.raises(Grounded):
         await waiting
     assert KEY not in flights
 

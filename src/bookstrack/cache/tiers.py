@@ -13,13 +13,13 @@ import structlog
 from msgspec import Struct
 
 from bookstrack.background import Background
-from bookstrack.cache.flights import Flights
 from bookstrack.cache.lower import ColdTier, SharedTier
 from bookstrack.cache.memory import Entry, Facts, MemoryTier
 from bookstrack.cache.stored import decode_entry, encode_entry
 from bookstrack.cache.tally import Tally
 from bookstrack.clock import Clock
 from bookstrack.errors import BooksTrackError, StorageProblem
+from bookstrack.flights import Flights
 from bookstrack.model.answer import Caution
 from bookstrack.model.enums import CacheSource
 from bookstrack.settings import CacheSettings

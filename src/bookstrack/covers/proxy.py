@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from typing import Any
 
 import structlog
 from cachebox import LRUCache
 from msgspec import Struct
 from msgspec.structs import replace
 
-from bookstrack.cache.flights import Flights
 from bookstrack.covers.pictures import LARGE_PIXELS, CoverSize, Picture, describe, pack, resize
 from bookstrack.errors import ConfigurationProblem, InvalidRequest, NotFound, StorageProblem
+from bookstrack.flights import Flights
 from bookstrack.normalise.images import cover_url, image_key
 from bookstrack.storage.blobs import Blobs
 from bookstrack.upstream.guard import HostRules, check_url
@@ -132,7 +133,7 @@ class ImageProxy:
         name: str,
         size: CoverSize,
         paths: Sequence[str],
-        fetched: Callable[[], Awaitable[bytes]],
+        fetched: Callable[[], Coroutine[Any, Any, bytes]],
     ) -> Served:
         """Return a size of what is stored under one of the paths, else of what is fetched."""
         key = f"{name}:{size}"

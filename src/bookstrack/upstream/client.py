@@ -12,7 +12,7 @@ from collections.abc import AsyncGenerator, Callable, Hashable, Mapping
 from contextlib import asynccontextmanager
 from hashlib import sha256
 from random import Random
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import aiohttp
 from msgspec import Struct, field
@@ -21,12 +21,12 @@ from yarl import URL
 from bookstrack.background import Tasks
 from bookstrack.clock import Clock
 from bookstrack.errors import ProviderBusy, ProviderProblem, ProviderTimeout
+from bookstrack.flights import Flights, Grounded
 from bookstrack.model.record import ProviderId
 from bookstrack.settings import Secret
 from bookstrack.telemetry.metrics import Metrics
 from bookstrack.upstream.breaker import BreakerRules, Passage
 from bookstrack.upstream.budget import Budget
-from bookstrack.upstream.flights import Flights
 from bookstrack.upstream.lanes import Lanes
 from bookstrack.upstream.pacing import Pacer, Slots
 from bookstrack.upstream.quota import Ledger
@@ -96,7 +96,7 @@ class Channel:
         self._options = options
         self._around = around
         self._clock = around.clock
-        self._flights = Flights(around.calls)
+        self._flights: Flights[Any] = Flights(around.calls)
         self._standing = Standing(
             name,
             rules=around.rules,
@@ -175,16 +175,18 @@ class Channel:
 
     async def _shared(self, key: Hashable, question: Question[T], within: Budget) -> T | None:
         try:
-            return await self._flights.share(
+            found, _ = await self._flights.join(
                 key,
                 lambda: self._ask(question, within),
+                keep=False,
                 now=self._clock.monotonic(),
                 deadline=within.deadline,
             )
-        except TimeoutError:
+        except (TimeoutError, Grounded):
             raise ProviderTimeout(
                 self.name, f"{self.name}: {question.path} took longer than there was time"
             ) from None
+        return found
 
     async def recall(self) -> None:
         """Take up what earlier processes remembered; otherwise the first call does it."""

@@ -7,7 +7,7 @@ import pytest
 
 from bookstrack.background import Tasks
 from bookstrack.errors import ProviderFailed
-from bookstrack.upstream.flights import Flights
+from bookstrack.flights import Flights, Grounded
 
 
 class Call:
@@ -44,8 +44,12 @@ async def call() -> Call:
     return Call()
 
 
+async def shared(flights, key, call, deadline):
+    return (await flights.join(key, call, keep=False, now=0.0, deadline=deadline))[0]
+
+
 def join(flights: Flights, call: Call, *, key="emma", deadline=100.0) -> asyncio.Task[str]:
-    return asyncio.create_task(flights.share(key, call, now=0.0, deadline=deadline))
+    return asyncio.create_task(shared(flights, key, call, deadline))
 
 
 async def turns() -> None:
@@ -118,7 +122,7 @@ async def test_a_call_that_dies_while_cancelled_disturbs_nobody(flights):
             raise ProviderFailed("google", "while being cancelled") from None
         return ""
 
-    waiter = asyncio.create_task(flights.share("emma", stubborn, now=0.0, deadline=1.0))
+    waiter = asyncio.create_task(shared(flights, "emma", stubborn, 1.0))
     await turns()
     waiter.cancel()
     await turns()  # an exception that nobody fetched would be a warning, and so an error
@@ -139,7 +143,7 @@ async def test_closing_the_owner_ends_the_wait(flights, call, tasks):
     waiter = join(flights, call)
     await turns()
     await tasks.close()
-    with pytest.raises(TimeoutError):
+    with pytest.raises(Grounded):
         await waiter
 
 
