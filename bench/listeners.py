@@ -32,6 +32,7 @@ _SLOW_MS, _SPREAD_MS = 500, 1500
 _MANY = {
     "BOOKSTRACK_JOB_WORKERS": str(JOBS),
     "BOOKSTRACK_CONCURRENCY_LIMIT": "1",
+    "BOOKSTRACK_WS_MAX_CONNECTIONS_PER_JOB": "6",  # five of the crowd, one that never reads
     "BOOKSTRACK_PROVIDER_TIMEOUT_MS": "20000",
 }
 Request = Callable[[Begun], bytes]
@@ -73,9 +74,7 @@ def _at_work(crowd: int, kind: type[Listener], request: Request) -> Heard:
             post_job(ours.port, range(start, start + _BOOKS))
             for start in range(1000, 1000 + JOBS * _BOOKS, _BOOKS)
         ]
-        deaf = (
-            [stalled(ours.port, request(job)) for job in begun[:_DEAF]] if kind is Listener else []
-        )
+        deaf = [stalled(ours.port, request(job)) for job in begun[:_DEAF]]
         try:
             return asyncio.run(_watch(ours.port, begun, crowd, kind, request))
         finally:
