@@ -8,10 +8,12 @@ import time
 from io import BytesIO
 
 import pytest
+from PIL import Image, ImageDraw, ImageFont
 
 from bookstrack.model.book import Author, Edition, Work
 from bookstrack.model.record import BookRecord, ProviderId
 from bookstrack.normalise.titles import title_key
+from bookstrack.testing.faults import Fault
 from photos import ID, drawn, ended, said, scan, scanned, status, until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -85,3 +87,20 @@ async def test_a_cancel_while_this_machine_reads(start, fixtures_dir):
     assert time.monotonic() - began < 2.5
     results = (await api.get(f"/v1/jobs/{job_id}/results")).json["data"]
     assert (results["partial"], results["books"]) == (True, [])
+
+
+async def test_this_machine_reads_what_gemini_cannot_be_asked_about(start):
+    held = BytesIO()
+    page = Image.new("RGB", (900, 300), "ivory")
+    font = ImageFont.load_default(64)
+    ImageDraw.Draw(page).text((40, 100), "QWVENNIC ZZAPTOR", fill="black", font=font)
+    page.save(held, "PNG")
+    api = await start(GEMINI_API_KEY="k", PROVIDER_RETRIES="1")  # auto, with both
+    api.upstream.fault("gemini", Fault.status(503))
+    results = await scanned(api, held.getvalue())
+    assert results["metadata"]["modelUsed"].startswith("ocr:rapidocr-")
+    (reading,) = results["metadata"]["photos"]
+    assert (reading["provider"], reading["insteadOf"]) == ("ocr", "gemini")
+    (book,) = results["books"]
+    assert "QWVENNIC" in book["rawText"].upper()
+    assert book["approved"] is False

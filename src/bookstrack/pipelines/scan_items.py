@@ -42,7 +42,8 @@ class BookInput(Struct, frozen=True, kw_only=True, tag="book"):
 class PhotoResult(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What became of a photo; ``error`` is a text where it could not be read.
 
-    ``began`` and ``ended`` are epoch milliseconds; ``reader`` is ``gemini`` or ``ocr``.
+    ``began`` and ``ended`` are epoch milliseconds; ``reader`` is ``gemini`` or ``ocr``, and
+    ``instead_of`` the reader whose turn it would have been, but for the code ``because``.
     """
 
     began: int = 0
@@ -53,6 +54,8 @@ class PhotoResult(Struct, frozen=True, kw_only=True, omit_defaults=True):
     model: str | None = None
     took_ms: int = 0
     tokens: Tokens | None = None
+    instead_of: str | None = None
+    because: str | None = None
     code: str | None = None
     error: str | None = None
     retryable: bool = field(default_factory=bool)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 import structlog
 from msgspec import Struct
 
 from bookstrack.catalogue.search import Catalogue
 from bookstrack.clock import Clock
-from bookstrack.errors import BooksTrackError
+from bookstrack.errors import BooksTrackError, ProviderProblem
 from bookstrack.model.job import Fault
 from bookstrack.providers.gemini import Gemini
 from bookstrack.readers.keeping import Keep
@@ -51,7 +52,7 @@ class Readers(Struct, frozen=True, kw_only=True):
         return self.gemini is not None or self.ocr is not None
 
     def chosen(self, asked: str) -> tuple[ShelfReader, ...]:
-        """Return who reads, then who reads what the first one refuses; none without a reader."""
+        """Return who reads, then who steps in for the first one; none without a reader."""
         only = {GEMINI: self.gemini, OCR: self.ocr}.get(asked)
         if only is not None:
             return (only,)
@@ -96,23 +97,43 @@ def _look(photo: CheckedPicture) -> Looked:
     return Looked(quality=measure(image), codes=tuple(codes))
 
 
+class Read(Struct, frozen=True, kw_only=True):
+    """A photo as somebody read it; where that was not the first choice, why not."""
+
+    reader: ShelfReader
+    reading: PhotoReading
+    instead_of: ShelfReader | None = None
+    because: Fault | None = None
+
+
+Begin = Callable[[ShelfReader], Awaitable[None]]
+
+
 async def read_by(
-    readers: tuple[ShelfReader, ...], photo: CheckedPicture, *, keep: Keep
-) -> tuple[ShelfReader, PhotoReading]:
-    """Read a photo; what the first reader refuses to look at is read by the next one.
+    readers: tuple[ShelfReader, ...], photo: CheckedPicture, *, keep: Keep, begin: Begin
+) -> Read:
+    """Read a photo; one that the first reader refuses, or cannot be asked about, has the next.
+
+    ``begin`` is told of each reader before its turn. An answer that makes no sense is none of
+    these: it is the photo's error.
 
     Raises:
         PhotoUnread: it cannot be read.
         ProviderProblem: the reader could not be asked.
     """
     first, *others = readers
+    await begin(first)
     try:
-        return first, await first.read(photo, keep=keep)
-    except PhotoUnread as problem:
-        if problem.photo_code != REFUSED or not others:
+        return Read(reader=first, reading=await first.read(photo, keep=keep))
+    except (PhotoUnread, ProviderProblem) as problem:
+        why = fault_of(problem)
+        if not others or not (isinstance(problem, ProviderProblem) or why.code == REFUSED):
             raise
-        log.info("photo_refused", reader=first.name, next=others[0].name)
-    return others[0], await others[0].read(photo, keep=keep)
+    second = others[0]
+    log.info("photo_goes_on", reader=first.name, code=why.code, next=second.name)
+    await begin(second)
+    reading = await second.read(photo, keep=keep)
+    return Read(reader=second, reading=reading, instead_of=first, because=why)
 
 
 def fault_of(problem: Exception) -> Fault:

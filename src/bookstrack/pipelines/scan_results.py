@@ -238,5 +238,7 @@ def _reading(index: int, result: PhotoResult) -> Reading:
         else TokenUsage(
             prompt_tokens=tokens.prompt, output_tokens=tokens.output, total_tokens=tokens.total
         ),
+        instead_of=result.instead_of,
+        instead_because=result.because,
         timestamp=timestamp(result.ended / 1000),
     )

@@ -70,13 +70,19 @@ class TokenUsage(Struct, frozen=True, kw_only=True, rename=camel_name):
 
 
 class Reading(Struct, frozen=True, kw_only=True, omit_defaults=True, rename=camel_name):
-    """How one photo was read; times in ms."""
+    """How one photo was read; times in ms.
+
+    ``instead_of`` names the reader whose turn it would have been, ``instead_because`` the code of
+    what kept it from reading.
+    """
 
     photo_index: int
     provider: str
     model: str
     processing_time_ms: int
     token_usage: TokenUsage | None = None
+    instead_of: str | None = None
+    instead_because: str | None = None
     timestamp: str
 
 
