@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
 import pytest
 
 from bookstrack.scans.detection import BookFormat, Box, Detection
@@ -28,7 +27,8 @@ def only(*photos: list[Detection], **options: Any) -> SeenBook:
 def test_one_book_on_two_photos():
     book = only([seen(confidence=0.8)], [seen(author="R.F. KUANG", confidence=0.9, box=RIGHT)])
 
-    assert (book.photo_index, book.photos, book.copies) == (1, (1, 0), 1)
+    assert (book.photos, book.copies) == ((1, 0), 1)
+    assert [(place.photo, place.number) for place in book.places] == [(1, 0), (0, 0)]
     assert book.detection.confidence == 0.9
 
 
@@ -132,10 +132,8 @@ def test_boxes_together():
     assert LEFT.overlap(LEFT) == pytest.approx(1)
 
 
-def test_names_on_the_wire():
-    wire = msgspec.to_builtins(only([seen(raw_text="BABEL", partially_visible=True)]))
+def test_places_tell_which_detection_it_was():
+    books = collect([(4, [seen("A", confidence=0.5), seen("B")]), (7, [seen("B"), seen("A")])])
 
-    assert set(wire) == {"detection", "photoIndex", "photos", "copies", "approved"}
-    assert wire["detection"]["rawText"] == "BABEL"
-    assert wire["detection"]["partiallyVisible"] is True
-    assert set(wire["detection"]["box"]) == {"x", "y", "width", "height", "x1", "y1", "x2", "y2"}
+    places = [[(place.photo, place.number) for place in book.places] for book in books]
+    assert places == [[(7, 1), (4, 0)], [(4, 1), (7, 0)]]

@@ -72,9 +72,12 @@ def _same_title(one: str, other: str) -> bool:
 
 
 def _forms(title: str) -> list[str]:
-    """Return the keys of a title with and without its subtitle."""
-    heads = [title, *(title.partition(mark)[0] for mark in _BREAKS if mark in title)]
-    return [key for head in heads if (key := title_key(head))]
+    return [key for head in heads(title) if (key := title_key(head))]
+
+
+def heads(title: str) -> list[str]:
+    """Return a title with and without its subtitle."""
+    return [title, *(title.partition(mark)[0] for mark in _BREAKS if mark in title)]
 
 
 def _shares_a_name(names: list[str], printed: str) -> bool:

@@ -15,6 +15,7 @@ from bookstrack.jobs.pipeline import Outcome
 from bookstrack.model.answer import SearchData
 from bookstrack.model.job import Job
 from bookstrack.pipelines.scan_items import Book, BookResult, Photo, PhotoResult, Scan
+from bookstrack.pipelines.scan_merging import each_once
 from bookstrack.pipelines.scan_shapes import (
     BookLookup,
     PhotoFacts,
@@ -35,8 +36,9 @@ _SEVERITIES = tuple(Severity)
 
 def outcome(job: Job, scan: Scan) -> Outcome:
     """Return what a scan has come to, whether or not all of it is finished."""
-    books = scan.books or tuple(Book(seen=seen) for seen in scan.seen(threshold_of(job)))
-    entries = tuple(map(_entry, books))
+    threshold = threshold_of(job)
+    books = scan.books or tuple(Book(seen=seen) for seen in scan.seen(threshold))
+    entries = tuple(map(_entry, each_once(books, threshold=threshold)))
     results = _results(job, scan, entries)
     facts = results.metadata
     return Outcome(
@@ -56,6 +58,7 @@ def outcome(job: Job, scan: Scan) -> Outcome:
             "processedPhotos": results.photos_processed,
             "totalPhotos": len(scan.photos),
             "booksDetected": results.books_detected,
+            "booksUnique": results.books_unique,
             "photos": [photo_status(photo) for photo in scan.photos],
             "metadata": {
                 "modelUsed": facts.model_used,
@@ -114,7 +117,7 @@ def _entry(book: Book) -> ScannedBook:
         confidence=detection.confidence,
         bounding_box=detection.box,
         enrichment_status=result.status if result else EnrichmentStatus.PENDING,
-        photo_index=seen.photo_index,
+        photo_index=seen.photos[0],
         photos=seen.photos,
         copies=seen.copies,
         approved=seen.approved,

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import chain
 
 import msgspec
 from msgspec import Struct
 from rapidfuzz import fuzz
 
-from bookstrack.model.naming import camel_name
 from bookstrack.normalise.titles import name_key, title_key
 from bookstrack.scans.detection import BookFormat, Box, Detection
 
@@ -20,34 +20,61 @@ _SAME_PLACE = 0.3
 _SUFFIXES = frozenset({"jr", "sr", "ii", "iii", "iv"})
 
 
-class SeenBook(Struct, frozen=True, kw_only=True, rename=camel_name):
-    """A book of a scan. ``photos`` are the indices where it was seen, the surest first.
+class Place(Struct, frozen=True, kw_only=True):
+    """Where a book was seen; ``number`` is that of the detection among those of its photo."""
 
-    ``copies`` is above one where one photo shows it at different places.
-    """
+    photo: int
+    number: int
+    box: Box = Box()
+
+
+class SeenBook(Struct, frozen=True, kw_only=True):
+    """A book of a scan with all places where it was seen, the surest first."""
 
     detection: Detection
-    photo_index: int
-    photos: tuple[int, ...]
-    copies: int = 1
+    places: tuple[Place, ...]
     approved: bool = False
+
+    @property
+    def photos(self) -> tuple[int, ...]:
+        """Return the indices of the photos that show it, the surest first."""
+        return tuple(dict.fromkeys(place.photo for place in self.places))
+
+    @property
+    def copies(self) -> int:
+        """Return at how many places one photo shows it; unknown places count as one."""
+        return max(_apart(self.places, photo) for photo in self.photos)
 
 
 def collect(
     photos: Iterable[tuple[int, Sequence[Detection]]], *, threshold: float = THRESHOLD
 ) -> list[SeenBook]:
     """Return the books of a scan, each once, in the order in which they were first seen."""
-    groups: list[list[tuple[int, Detection]]] = []
-    for index, detections in photos:
-        for detection in detections:
+    groups: list[list[SeenBook]] = []
+    for photo, detections in photos:
+        for number, detection in enumerate(detections):
+            place = Place(photo=photo, number=number, box=detection.box)
             group = next(
-                (group for group in groups if any(same(detection, one) for _, one in group)), None
+                (found for found in groups if any(same(detection, one.detection) for one in found)),
+                None,
             )
             if group is None:
-                groups.append([(index, detection)])
-            else:
-                group.append((index, detection))
-    return [_seen(group, threshold) for group in groups]
+                groups.append(group := [])
+            group.append(SeenBook(detection=detection, places=(place,)))
+    return [united(group, threshold=threshold) for group in groups]
+
+
+def united(books: Sequence[SeenBook], *, threshold: float) -> SeenBook:
+    """Return as one what was seen of one book: the surest, its gaps filled from the others."""
+    first, *others = sorted(books, key=lambda seen: -seen.detection.confidence)
+    best = first.detection
+    for other in others:
+        best = _filled(best, other.detection)
+    return SeenBook(
+        detection=best,
+        places=(*first.places, *chain.from_iterable(other.places for other in others)),
+        approved=best.confidence >= threshold,
+    )
 
 
 def same(one: Detection, other: Detection) -> bool:
@@ -97,20 +124,6 @@ def _surnames(author: str | None) -> set[str]:
     return {words[-1] for words in keys if words}
 
 
-def _seen(group: list[tuple[int, Detection]], threshold: float) -> SeenBook:
-    ranked = sorted(group, key=lambda found: -found[1].confidence)
-    index, best = ranked[0]
-    for _, other in ranked[1:]:
-        best = _filled(best, other)
-    return SeenBook(
-        detection=best,
-        photo_index=index,
-        photos=tuple(dict.fromkeys(number for number, _ in ranked)),
-        copies=max(_copies(group, number) for number in {number for number, _ in group}),
-        approved=best.confidence >= threshold,
-    )
-
-
 def _filled(best: Detection, other: Detection) -> Detection:
     """Return the surer detection, its gaps filled from the other."""
     return msgspec.structs.replace(
@@ -125,11 +138,11 @@ def _filled(best: Detection, other: Detection) -> Detection:
     )
 
 
-def _copies(group: list[tuple[int, Detection]], index: int) -> int:
-    """Return how many places of one photo show a book; unknown places count as one."""
-    places: list[Box] = []
-    for number, detection in group:
-        box = detection.box
-        if number == index and box.area and not any(map(box.overlap, places)):
-            places.append(box)
-    return max(1, len(places))
+def _apart(places: Iterable[Place], photo: int) -> int:
+    """Return how many places of one photo do not overlap."""
+    boxes: list[Box] = []
+    for place in places:
+        box = place.box
+        if place.photo == photo and box.area and not any(map(box.overlap, boxes)):
+            boxes.append(box)
+    return max(1, len(boxes))
