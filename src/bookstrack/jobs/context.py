@@ -15,7 +15,7 @@ from bookstrack.jobs.outage import patiently
 from bookstrack.jobs.pipeline import Interrupted
 from bookstrack.jobs.recorder import Recorder
 from bookstrack.jobs.window import each
-from bookstrack.model.job import CancelMode, Item, ItemResult, ItemState, Job
+from bookstrack.model.job import Blob, CancelMode, Item, ItemResult, ItemState, Job
 from bookstrack.storage.blobs import Blobs
 from bookstrack.storage.database.job_store import JobStore
 
@@ -201,6 +201,14 @@ class Context:
                 if data is not None:
                     return data
         raise JobFailed(_INTERNAL, f"The input {name} is gone", retryable=False)
+
+    async def add_blobs(self, blobs: Sequence[Blob]) -> None:
+        """Note objects before they are stored: they are deleted with the job's inputs [P13]."""
+        await self._fenced(
+            lambda: self._store.add_blobs(
+                self.job.id, self._owner, now=self.clock.time(), blobs=blobs
+            )
+        )
 
     async def discard_blob(self, name: str) -> None:
         """Delete an input that is not needed any more, also not by a later run."""

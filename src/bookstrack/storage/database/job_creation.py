@@ -144,18 +144,22 @@ def _insert_parts(connection: Connection, new: NewJob, now: float) -> None:
     connection.execute(job_events.insert(), event_row(new.id, first, now))
     add(connection, job_items, item_rows(new.id, new.items, start=0, now=now))
     if new.blobs:
-        connection.execute(job_blobs.insert(), [_blob_row(new.id, blob) for blob in new.blobs])
+        connection.execute(job_blobs.insert(), blob_rows(new.id, new.blobs))
 
 
-def _blob_row(job_id: str, blob: Blob) -> Row:
-    return {
-        "job_id": job_id,
-        "name": blob.name,
-        "path": blob.path,
-        "sha256": blob.sha256,
-        "content_type": blob.content_type,
-        "size": blob.size,
-    }
+def blob_rows(job_id: str, blobs: Sequence[Blob]) -> list[Row]:
+    """Return the rows of objects that go when the job goes."""
+    return [
+        {
+            "job_id": job_id,
+            "name": blob.name,
+            "path": blob.path,
+            "sha256": blob.sha256,
+            "content_type": blob.content_type,
+            "size": blob.size,
+        }
+        for blob in blobs
+    ]
 
 
 def item_rows(job_id: str, inputs: Sequence[bytes], *, start: int, now: float) -> list[Row]:

@@ -129,7 +129,7 @@ class JobStore:
         return None if row is None else StoredResults(body=row[0], expires_at=row[1])
 
     async def blobs(self, job_id: str) -> list[Blob]:
-        """Return the inputs that lie in the object store, by name."""
+        """Return what lies in the object store for a job, by name."""
         columns = job_blobs.c
         statement = (
             select(columns.name, columns.path, columns.sha256, columns.content_type, columns.size)
@@ -289,6 +289,18 @@ class JobStore:
         writing = Writing(job_id=job_id, owner=owner, now=now)
         work = partial(job_writes.add_items, writing=writing, inputs=items, start=start)
         await self._database.run("job_add_items", work, writes=True)
+
+    async def add_blobs(
+        self, job_id: str, owner: str, *, now: float, blobs: Sequence[Blob]
+    ) -> None:
+        """Note objects that the job makes; they are deleted with its inputs.
+
+        Raises:
+            LeaseLost: somebody else holds the job, or it has ended.
+        """
+        writing = Writing(job_id=job_id, owner=owner, now=now)
+        work = partial(job_writes.add_blobs, writing=writing, blobs=blobs)
+        await self._database.run("job_add_blobs", work, writes=True)
 
     async def put_checkpoint(
         self, job_id: str, owner: str, name: str, data: bytes, *, now: float

@@ -16,11 +16,17 @@ from sqlalchemy.sql.dml import ReturningUpdate
 
 from bookstrack.errors import LeaseLost
 from bookstrack.model.event import Event
-from bookstrack.model.job import ItemResult, ItemState
-from bookstrack.storage.database.job_creation import item_rows
+from bookstrack.model.job import Blob, ItemResult, ItemState
+from bookstrack.storage.database.job_creation import blob_rows, item_rows
 from bookstrack.storage.database.job_rows import event_row, plain
-from bookstrack.storage.database.job_tables import job_checkpoints, job_events, job_items, jobs
-from bookstrack.storage.database.sql import Row, add
+from bookstrack.storage.database.job_tables import (
+    job_blobs,
+    job_checkpoints,
+    job_events,
+    job_items,
+    jobs,
+)
+from bookstrack.storage.database.sql import Row, add, put
 
 _job = jobs.c
 _state = job_items.c.state
@@ -181,6 +187,16 @@ def add_items(
     """
     write(connection, writing)
     add(connection, job_items, item_rows(writing.job_id, inputs, start=start, now=writing.now))
+
+
+def add_blobs(connection: Connection, writing: Writing, blobs: Sequence[Blob]) -> None:
+    """Note objects that the job makes, so that they go when it goes; the last of a name counts.
+
+    Raises:
+        LeaseLost: somebody else holds the job, or it has ended.
+    """
+    write(connection, writing)
+    put(connection, job_blobs, blob_rows(writing.job_id, blobs))
 
 
 def put_checkpoint(connection: Connection, writing: Writing, name: str, data: bytes) -> None:
