@@ -61,6 +61,8 @@ ANSWERS = {
     "/doc/openapi.yaml": ["/doc/openapi.yaml"],
     "/v3/docs": ["/v3/docs"],
     "/doc/asyncapi.json": ["/doc/asyncapi.json"],
+    "/api/v2/scans/{job_id}/spines/{name}": ["/api/v2/scans/x/spines/0-0.jpg",
+                                             "/api/v2/scans/x/spines/0-0.jpg?token=x"],
     "/api/v2/flags": ["/api/v2/flags", "?userId=reader-1", "?userId="],
     "/ws/progress": ["/ws/progress", "?jobId=x", "?jobId=x&token=y"],
 }  # fmt: skip
@@ -283,12 +285,17 @@ async def test_answers_about_scans_are_what_the_document_says(start):
         document.check("/api/scan-bookshelf", "post", await scan(api, photo))
     answer = await scan(api, drawn(shade=1), drawn(shade=2), job_id=JOB)
     document.check("/api/batch-scan", "post", answer)
+    token = answer.json["token"]
     await ended(api, JOB)
     for template in JOB_ANSWERS:
         if template != "/api/job-state/{job_id}":
             answer = await api.get(template.replace("{job_id}", JOB))
             assert answer.status in (200, 204) or template.endswith("/errors.csv"), template
             document.check(template, "get", answer)
+    (found, *_) = (await api.get(f"/v1/scan/results/{JOB}")).json["data"]["books"]
+    picture = await api.get(f"{found['spineUrl']}?token={token}")
+    assert picture.status == 200
+    document.check("/api/v2/scans/{job_id}/spines/{name}", "get", picture)
     for query in ("", "?enrich=true", "?formats=x"):
         path = f"/api/v2/barcodes/decode{query}"
         answer = await api.post(path, data=barcode(FERRY), headers={"Content-Type": "image/png"})

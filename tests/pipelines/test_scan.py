@@ -60,6 +60,7 @@ async def test_everything_that_a_book_says(api):
         }
     )
     assert book.pop("coverUrl").startswith("http")
+    assert book.pop("spineUrl") == f"/api/v2/scans/{results['jobId']}/spines/0-0.jpg"
     assert book == {
         "title": FERRY["title"],
         "author": FERRY["author"],

@@ -19,6 +19,7 @@ from bookstrack.pipelines.scan_enrichment import enriched
 from bookstrack.pipelines.scan_items import Book, Scan
 from bookstrack.pipelines.scan_photos import PhotoWork, now_ms
 from bookstrack.pipelines.scan_readers import AUTO, Readers
+from bookstrack.pipelines.scan_spines import Spines
 from bookstrack.pipelines.scan_tally import STORED, Tally, counted
 from bookstrack.readers.keeping import AnswerCache
 from bookstrack.scans.detection import Detection
@@ -67,10 +68,14 @@ class BookshelfScan:
         _check_read(ctx.job, scan)
         scan = await self._announce_books(ctx, scan, tally)
         await self._look_up(ctx, scan, tally)
-        return self.outcome(ctx.job, await ctx.items())
+        scan = scan_items.decode(await ctx.items())
+        return scan_results.outcome(ctx.job, scan, spines=True)
 
     def outcome(self, job: Job, items: Sequence[Item]) -> Outcome:
-        """Return the books seen so far, those not looked up yet as pending."""
+        """Return the books seen so far, those not looked up yet as pending.
+
+        Whoever stops a scan deletes its pictures, so there is no address of one.
+        """
         return scan_results.outcome(job, scan_items.decode(items))
 
     async def _read_photos(self, ctx: Context, scan: Scan, tally: Tally) -> None:
@@ -88,9 +93,16 @@ class BookshelfScan:
         await ctx.emit(
             progress=STORED, message=first, stage="analyzing", extra=tally.facts(), important=True
         )
-        work = PhotoWork(ctx, readers, self._parts.answers, tally)
+        parts = self._parts
+        work = PhotoWork(
+            ctx,
+            readers,
+            answers=parts.answers,
+            tally=tally,
+            spines=Spines(ctx, parts.blobs) if parts.keep_photos else None,
+        )
         # One that reads on this machine's own processors has no use for several at a time.
-        alone = readers[0] is self._parts.readers.ocr
+        alone = readers[0] is parts.readers.ocr
         await ctx.each(left, work.read, at_once=1 if alone else _PHOTOS_AT_ONCE)
 
     async def _announce_books(self, ctx: Context, scan: Scan, tally: Tally) -> Scan:

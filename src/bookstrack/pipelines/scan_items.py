@@ -44,6 +44,7 @@ class PhotoResult(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     ``began`` and ``ended`` are epoch milliseconds; ``reader`` is ``gemini`` or ``ocr``, and
     ``instead_of`` the reader whose turn it would have been, but for the code ``because``.
+    ``spines`` are the numbers of the detections of which there is a picture.
     """
 
     began: int = 0
@@ -56,6 +57,7 @@ class PhotoResult(Struct, frozen=True, kw_only=True, omit_defaults=True):
     tokens: Tokens | None = None
     instead_of: str | None = None
     because: str | None = None
+    spines: tuple[int, ...] = ()
     code: str | None = None
     error: str | None = None
     retryable: bool = field(default_factory=bool)

@@ -10,6 +10,7 @@ from bookstrack.jobs.context import Context
 from bookstrack.model.job import ItemResult, ItemState
 from bookstrack.pipelines.scan_items import Photo, PhotoResult
 from bookstrack.pipelines.scan_readers import Looked, Read, fault_of, look, read_by
+from bookstrack.pipelines.scan_spines import Spines
 from bookstrack.pipelines.scan_tally import Tally
 from bookstrack.readers.keeping import AnswerCache, within
 from bookstrack.readers.shelf import ShelfReader
@@ -26,10 +27,18 @@ class PhotoWork:
     """Reads the photos of one run of a scan, by the first of the readers that can."""
 
     def __init__(
-        self, ctx: Context, readers: tuple[ShelfReader, ...], answers: AnswerCache, tally: Tally
+        self,
+        ctx: Context,
+        readers: tuple[ShelfReader, ...],
+        *,
+        answers: AnswerCache,
+        tally: Tally,
+        spines: Spines | None,
     ) -> None:
+        """``spines`` is None where no photo is kept."""
         self._ctx = ctx
         self._readers = readers
+        self._spines = spines
         self._keep = within(ctx.checkpoint, answers.keep)
         self._tally = tally
 
@@ -50,13 +59,21 @@ class PhotoWork:
                 await self._begin(photo, reader)
 
             read = await read_by(self._readers, picture, keep=self._keep, begin=begin)
+            return await self._with_spines(photo, picture, _read_result(read, looked))
         except (JobCanceled, LeaseLost, StorageProblem):
             raise
         except Exception as problem:
             if not isinstance(problem, BooksTrackError):
                 log.exception("photo_broke_reader", job_id=self._ctx.job.id)
             return self._unread(problem, looked)
-        return _read_result(read, looked)
+
+    async def _with_spines(
+        self, photo: Photo, picture: CheckedPicture, result: PhotoResult
+    ) -> PhotoResult:
+        if self._spines is None:
+            return result
+        cut = await self._spines.cut(picture, photo.input.index, result.detections)
+        return msgspec.structs.replace(result, spines=cut)
 
     def _unread(self, problem: Exception, looked: Looked | None) -> PhotoResult:
         fault = fault_of(problem)

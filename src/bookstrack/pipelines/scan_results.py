@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -25,6 +25,7 @@ from bookstrack.pipelines.scan_shapes import (
     ScannedBook,
     TokenUsage,
 )
+from bookstrack.pipelines.scan_spines import spine_url
 from bookstrack.scans.quality import ImageMetadata, Severity, Suggestion, metadata, suggestions
 from bookstrack.scans.results import THRESHOLD
 
@@ -34,11 +35,15 @@ _encode = msgspec.json.Encoder().encode
 _SEVERITIES = tuple(Severity)
 
 
-def outcome(job: Job, scan: Scan) -> Outcome:
-    """Return what a scan has come to, whether or not all of it is finished."""
+def outcome(job: Job, scan: Scan, *, spines: bool = False) -> Outcome:
+    """Return what a scan has come to, whether or not all of it is finished.
+
+    With ``spines`` the books say where their pictures are.
+    """
     threshold = threshold_of(job)
     books = scan.books or tuple(Book(seen=seen) for seen in scan.seen(threshold))
-    entries = tuple(map(_entry, each_once(books, threshold=threshold)))
+    urls = _spine_urls(job, scan) if spines else {}
+    entries = tuple(_entry(book, urls) for book in each_once(books, threshold=threshold))
     results = _results(job, scan, entries)
     facts = results.metadata
     return Outcome(
@@ -106,7 +111,17 @@ def _results(job: Job, scan: Scan, entries: tuple[ScannedBook, ...]) -> ScanFind
     )
 
 
-def _entry(book: Book) -> ScannedBook:
+def _spine_urls(job: Job, scan: Scan) -> dict[tuple[int, int], str]:
+    """Return the addresses of pictures by photo and number of the detection."""
+    return {
+        (photo.input.index, number): spine_url(job.id, photo.input.index, number)
+        for photo in scan.read
+        if photo.result
+        for number in photo.result.spines
+    }
+
+
+def _entry(book: Book, urls: Mapping[tuple[int, int], str]) -> ScannedBook:
     seen, result = book.seen, book.result
     detection = seen.detection
     entry = ScannedBook(
@@ -121,6 +136,9 @@ def _entry(book: Book) -> ScannedBook:
         photos=seen.photos,
         copies=seen.copies,
         approved=seen.approved,
+        spine_url=next(
+            (url for place in seen.places if (url := urls.get((place.photo, place.number)))), None
+        ),
         raw_text=detection.raw_text,
     )
     return entry if result is None else _enriched(entry, result)

@@ -29,7 +29,10 @@ class BookLookup(Struct, frozen=True, kw_only=True, omit_defaults=True, rename=c
 
 
 class ScannedBook(Struct, frozen=True, kw_only=True, omit_defaults=True, rename=camel_name):
-    """A book of the results; title and author are empty where they are not known."""
+    """A book of the results; title and author are empty where they are not known.
+
+    ``spine_url`` is the path of its picture, for whoever has the token of the job.
+    """
 
     title: str
     author: str
@@ -46,6 +49,7 @@ class ScannedBook(Struct, frozen=True, kw_only=True, omit_defaults=True, rename=
     photos: tuple[int, ...]
     copies: int
     approved: bool
+    spine_url: str | None = None
     raw_text: str
 
 

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import re
 from typing import Annotated, Any
 
 from litestar import Request, Response
 from litestar.di import NamedDependency
-from litestar.params import QueryParameter
+from litestar.params import PathParameter, QueryParameter
 from msgspec import Meta, Struct
 
 from bookstrack.assembly import Assembly
-from bookstrack.errors import InvalidRequest
+from bookstrack.errors import InvalidRequest, NotFound
+from bookstrack.model.job import PipelineName
+from bookstrack.pipelines.scan_spines import spine_path
 from bookstrack.web.contract import Shape
 from bookstrack.web.job_access import JobDesk
 from bookstrack.web.job_starts import JobStarts
 from bookstrack.web.job_views import JobStart, Stage, StartTop
 from bookstrack.web.reply import Reply
-from bookstrack.web.routes.route import write
+from bookstrack.web.routes.jobs import Token
+from bookstrack.web.routes.route import read, write
 from bookstrack.web.scan_orders import ACCEPTED, ScanDesk
 from bookstrack.web.scan_uploads import (
     BODY_LIMIT,
@@ -44,6 +49,10 @@ _REST_S = 15
 _JSON, _FORM = "application/json", "multipart/form-data"
 _PHOTOSCAN = "?events=photoscan"
 _BINARY = {"type": "string", "format": "binary"}
+_JPEG = "image/jpeg"
+_SPINE = re.compile(r"([0-9]{1,7})-([0-9]{1,4})\.jpg\Z")
+_SPINE_KEPT_S = 3600
+_LARGEST_SPINE = 4_000_000
 
 _JobId = Annotated[str, Meta(pattern="^[A-Za-z0-9_-]{1,64}$")]
 ChosenId = Annotated[
@@ -205,4 +214,36 @@ def _scan_facts(submitted: Submitted, sockets: Sockets, job_id: str) -> dict[str
     }
 
 
-HANDLERS = (scan_one, scan_several)
+@read(
+    "/api/v2/scans/{job_id:str}/spines/{name:str}",
+    answer=bytes,
+    tag=_TAG,
+    failures=(304, 401, 404),
+    limit="images",
+    media_type=_JPEG,
+)
+async def spine(
+    reply: NamedDependency[Reply],
+    parts: NamedDependency[Assembly],
+    desk: NamedDependency[JobDesk],
+    job_id: Annotated[str, PathParameter(description="The scan")],
+    name: Annotated[str, PathParameter(description="As in spineUrl, for instance 0-3.jpg")],
+    token: Token = None,
+) -> Response[Any]:
+    """Return the picture of one book of a scan, as long as its photo is kept."""
+    job = await desk.owned(job_id, reply.exchange)
+    named = _SPINE.match(name)
+    found = None
+    if named and job.pipeline is PipelineName.AI_SCAN:
+        path = spine_path(job.id, int(named[1]), int(named[2]))
+        found = await parts.storage.blobs.get(path, at_most=_LARGEST_SPINE)
+    if found is None:
+        raise NotFound("There is no such picture", details={"jobId": job.id, "name": name[:100]})
+    etag = f'"{hashlib.sha256(found).hexdigest()[:32]}"'
+    headers = {"cache-control": f"private, max-age={_SPINE_KEPT_S}", "etag": etag}
+    if reply.exchange.header(b"if-none-match") == etag:
+        return Response(b"", status_code=304, media_type=_JPEG, headers=headers)
+    return Response(found, media_type=_JPEG, headers=headers)
+
+
+HANDLERS = (scan_one, scan_several, spine)
