@@ -19,6 +19,7 @@ from msgspec import Struct
 from PIL import Image, features
 from PIL.Image import Transpose
 
+from bookstrack.scans.jpeg import jpeg_header
 from bookstrack.scans.kinds import Kind, corrupt, kind_of, png_header, webp_header
 from bookstrack.scans.refusals import (
     DamagedPicture,
@@ -53,6 +54,9 @@ _OPENED_AS = {
     Kind.AVIF: ("AVIF",),
     Kind.HEIC: ("HEIF",),
 }
+_HEADERS = {Kind.JPEG: jpeg_header, Kind.PNG: png_header, Kind.WEBP: webp_header}
+"""Our own readers, which neither make room for a picture nor can be kept busy by one."""
+
 _TAKEN = "JPEG, PNG and WebP are taken"
 _DAMAGED = (
     OSError,
@@ -110,8 +114,8 @@ def inspect(data: bytes) -> Inspected:
         DamagedPicture: the header cannot be read, or there is more than one frame.
     """
     kind = _taken_kind(data)
-    if kind in (Kind.PNG, Kind.WEBP):
-        header = png_header(data) if kind is Kind.PNG else webp_header(data)
+    if read_header := _HEADERS.get(kind):
+        header = read_header(data)
         found = Inspected(kind=kind, width=header.width, height=header.height)
         _check_sides(found)
         if header.animated:
