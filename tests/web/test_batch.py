@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
+from io import BytesIO
 
 import pytest
 
@@ -61,6 +63,7 @@ async def test_the_whole_answer(api):
         "resultsUrl": f"/v1/jobs/{ID}/results",
         "cancelUrl": f"/v1/jobs/{ID}",
         "websocketUrl": f"/ws/progress?jobId={ID}&token={token}",
+        "websocketReady": False,
         "message": data["message"],
         "createdAt": data["createdAt"],
         "created_at": data["createdAt"],
@@ -138,6 +141,17 @@ REFUSALS = [
     ("/api/enrichment/start", {"workIds": ["x"]}, "INVALID_REQUEST", {"parameter": "jobId"}),
     ("/api/enrichment/start", {"jobId": ID, "workIds": []}, "EMPTY_BATCH", {}),
 ]
+
+
+async def test_a_batch_may_be_larger_than_other_bodies(api):
+    def sized(note: int) -> dict:
+        data = json.dumps({"books": BOOKS, "note": "x" * note}).encode()
+        return {"data": BytesIO(data), "headers": {"Content-Type": "application/json"}}
+
+    assert (await api.post(PATHS[3], **sized(2_000_000))).status == 202
+    refused = await api.post(PATHS[3], **sized(2_100_000))
+    assert refused.status == 413
+    assert refused.json["error"]["details"]["maxBytes"] == 2_097_152
 
 
 async def test_refusals(api):

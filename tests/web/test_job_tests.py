@@ -25,6 +25,7 @@ async def test_without_the_switch_there_is_nothing(start):
 async def test_the_life_of_a_batch(api):
     made = await api.post("/test/do/init-batch", json=NEW)
     assert (made.status, made.json["success"], made.json["data"]) == (200, True, {"success": True})
+    assert "jobId" not in made.json
     state = await api.get("/test/do/get-state?jobId=batch-1")
     expected = {
         "jobId": "batch-1",
@@ -102,6 +103,7 @@ REFUSALS = [
     ("init-batch", {**NEW, "totalPhotos": 6}, 400, "INVALID_REQUEST"),
     ("init-batch", {**NEW, "totalPhotos": "3"}, 400, "INVALID_REQUEST"),
     ("init-batch", {"jobId": "batch-1", "totalPhotos": 3}, 400, "INVALID_REQUEST"),
+    ("init-batch", {**NEW, "status": "zz"}, 400, "INVALID_REQUEST"),
     ("init-batch", {**NEW, "jobId": "a b"}, 400, "INVALID_REQUEST"),
     ("init-batch", {**NEW, "jobId": 7}, 400, "INVALID_REQUEST"),
     ("update-photo", {}, 400, "MISSING_PARAM"),

@@ -64,7 +64,6 @@ class Application:
         self.streams = OpenStreams(parts.settings.streams.most_per_identity)
         self._desk = JobDesk(self.board, parts.settings)
         self._scan_desk = ScanDesk(parts)
-        self._starts = JobStarts(parts.settings, parts.clock, parts.flags)
         self._stream_parts = StreamParts(
             board=self.board,
             clock=parts.clock,
@@ -83,6 +82,9 @@ class Application:
             cors=Cors(
                 parts.settings.api, development=parts.settings.server.environment == "development"
             ),
+        )
+        self._starts = JobStarts(
+            parts.settings, parts.clock, parts.flags, self.sockets.rooms.connected
         )
         self.litestar = self._framework()
         self.routes: RouteMap = route_map(self.litestar)

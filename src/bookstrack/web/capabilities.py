@@ -56,16 +56,21 @@ class TopLevel(Struct, frozen=True, kw_only=True):
     infrastructure: Infrastructure
 
 
-class Switched(Struct, frozen=True, kw_only=True):
-    """A feature that is on or off."""
+class SemanticFeature(Struct, frozen=True, kw_only=True):
+    """Search by meaning: the model, and how many numbers it makes of a text."""
 
     enabled: bool
+    embedding_model: str | None = None
+    dimensions: int | None = None
 
 
-class Supported(Struct, frozen=True, kw_only=True):
-    """A feature that is there or not."""
+class RecommendationFeature(Struct, frozen=True, kw_only=True):
+    """Weekly recommendations; ``next_refresh`` as a timestamp."""
 
     supported: bool
+    endpoint: str | None = None
+    refresh_schedule: str | None = None
+    next_refresh: str | None = None
 
 
 class BreakerFeature(Struct, frozen=True, kw_only=True):
@@ -101,10 +106,11 @@ class SearchFeature(Struct, frozen=True, kw_only=True):
 
 
 class SocketFeature(Struct, frozen=True, kw_only=True):
-    """The WebSocket of jobs."""
+    """The WebSocket of jobs; ``sunset_date`` (YYYY-MM-DD) once its end is announced."""
 
     supported: bool
     deprecated: bool
+    sunset_date: str | None = None
 
 
 class ImportFeature(Struct, frozen=True, kw_only=True):
@@ -121,21 +127,26 @@ class ImportFeature(Struct, frozen=True, kw_only=True):
 
 
 class ScanFeature(Struct, frozen=True, kw_only=True):
-    """Scanning of shelf photos, and what reads them here, who is asked first in front."""
+    """Scanning of shelf photos, and what reads them here, who is asked first in front.
+
+    ``max_image_mb`` (million bytes) holds for one photo.
+    """
 
     supported: bool
     engines: tuple[str, ...]
+    max_photos: int
+    max_image_mb: int
 
 
 class Features(Struct, frozen=True, kw_only=True):
     """The features of contract v3, one object each."""
 
-    semantic_search: Switched
+    semantic_search: SemanticFeature
     circuit_breaker: BreakerFeature
     barcode_enrichment: BarcodeFeature
     csv_import: ImportFeature
     search: SearchFeature
-    recommendations: Supported
+    recommendations: RecommendationFeature
     websocket: SocketFeature
     bookshelf_scan: ScanFeature
 
@@ -210,10 +221,8 @@ def capabilities(
 def _features(settings: Settings, rates: Rates, engines: tuple[str, ...]) -> Features:
     single = rates.of(RateClass.ENRICH_SINGLE, authenticated=False)
     search = rates.of(RateClass.SEARCH, authenticated=False)
-    absent = Supported(supported=False)
-    phase = settings.streams.websocket_phase
     return Features(
-        semantic_search=Switched(enabled=False),
+        semantic_search=SemanticFeature(enabled=False),
         circuit_breaker=BreakerFeature(enabled=True, providers=_BREAKERS),
         barcode_enrichment=BarcodeFeature(
             supported=True,
@@ -229,9 +238,23 @@ def _features(settings: Settings, rates: Rates, engines: tuple[str, ...]) -> Fea
             semantic_enabled=False,
             rate_limits=SearchRates(text=search.count),
         ),
-        recommendations=absent,
-        websocket=SocketFeature(supported=phase != "sunset", deprecated=phase != "active"),
-        bookshelf_scan=ScanFeature(supported=bool(engines), engines=engines),
+        recommendations=RecommendationFeature(supported=False),
+        websocket=_sockets(settings),
+        bookshelf_scan=ScanFeature(
+            supported=bool(engines),
+            engines=engines,
+            max_photos=settings.imports.scan_max_photos,
+            max_image_mb=settings.imports.scan_image_max_mb,
+        ),
+    )
+
+
+def _sockets(settings: Settings) -> SocketFeature:
+    phase = settings.streams.websocket_phase
+    return SocketFeature(
+        supported=phase != "sunset",
+        deprecated=phase != "active",
+        sunset_date=None if phase == "active" else settings.streams.websocket_sunset_on,
     )
 
 

@@ -120,7 +120,7 @@ class Front:
             facts = self._admit(exchange, scope)
             if facts is not None:
                 await self._limit(exchange, facts)
-                _check_declared_size(exchange, facts.body_limit or self._json_limit)
+                _check_declared_size(exchange, max(facts.body_limit or 0, self._json_limit))
                 if facts.template == FAST_PATH:
                     ready = self._parts.fast.answer(exchange)
         except Exception as problem:  # the outermost edge; ``fail`` logs the unknown
@@ -223,7 +223,7 @@ class Front:
         attach(inner, exchange)
         if exchange.method == "HEAD":
             inner["method"] = "GET"
-        bounded = _bounded(receive, facts.body_limit or self._json_limit)
+        bounded = _bounded(receive, max(facts.body_limit or 0, self._json_limit))
         sender = self._answering.wrap(exchange, send)
         try:
             async with asyncio.timeout(facts.timeout_s or self._timeout_s):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from litestar import Response
@@ -49,10 +50,16 @@ class Begun(Protocol):
 
 
 class JobStarts:
-    """Answers 202, with all that a client needs in order to follow the job."""
+    """Answers 202, with all that a client needs in order to follow the job.
 
-    def __init__(self, settings: Settings, clock: Clock, flags: Switches) -> None:
+    ``connected`` tells how many sockets follow a job here.
+    """
+
+    def __init__(
+        self, settings: Settings, clock: Clock, flags: Switches, connected: Callable[[str], int]
+    ) -> None:
         self._clock = clock
+        self._connected = connected
         self._flags = flags
         self._phase = SocketPhase(settings.streams, settings.api)
         self._socket_token = not settings.streams.subprotocol_auth
@@ -85,6 +92,7 @@ class JobStarts:
             status=status,
             message=message,
             offer=offer,
+            websocket_ready=self._connected(job.id) > 0,  # nobody is waited for [W12]
             **more,
         )
         top, data = StartTop(**facts), JobStart(**facts, success=True)

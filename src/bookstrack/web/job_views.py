@@ -59,7 +59,7 @@ class StartTop(Struct, frozen=True, kw_only=True, omit_defaults=True, rename=cam
     created_at: str
     created_at_snake: str = field(name="created_at")
     total_photos: int | None = None
-    websocket_ready: bool | None = None
+    websocket_ready: bool
     stages: tuple[Stage, ...] | None = None
     estimated_range: tuple[int, int] | None = None
     estimated_rows: int | None = field(default=None, name="estimated_rows")

@@ -30,6 +30,7 @@ _PATHS = (
     "/api/v2/books/enrich-batch",
     "/api/v2/enrichments",
 )
+_MOST_BYTES = 2 * 1024 * 1024  # operations §4.3
 _ACCEPTED = "Batch enrichment accepted"
 _FAMILY = "batch_enrichment"
 _FORMS = {path: Forms() for path in _PATHS} | {
@@ -81,6 +82,7 @@ class StartBody(Struct, frozen=True, kw_only=True):
     shape=Shape.MIRRORED,
     status=202,
     body=BatchBody,
+    body_limit=_MOST_BYTES,
 )
 async def start_batch(
     request: Request[Any, Any, Any],
@@ -105,6 +107,7 @@ async def start_batch(
     shape=Shape.MIRRORED,
     status=202,
     body=StartBody,
+    body_limit=_MOST_BYTES,
 )
 async def start_by_work_ids(
     request: Request[Any, Any, Any],

@@ -6,7 +6,7 @@ works on them; asked about a real job, the last two routes tell of it and stop i
 
 from __future__ import annotations
 
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 from litestar import Request, Response
@@ -33,7 +33,20 @@ from bookstrack.web.reply import Reply
 from bookstrack.web.routes.route import read, write
 
 _TAG = "Test endpoints"
-_Status = Annotated[str, Meta(min_length=1, max_length=40)]
+_Status = Literal[
+    "initialized",
+    "uploading",
+    "queued",
+    "processing",
+    "complete",
+    "completed",
+    "canceling",
+    "canceled",
+    "error",
+    "failed",
+]
+"""What clients have been seen to call a batch."""
+
 _Count = Annotated[int, Meta(ge=0, le=10_000)]
 _JobId = Annotated[str | None, QueryParameter(name="jobId", description="The batch")]
 
@@ -84,8 +97,8 @@ class IsCanceled(Struct, frozen=True, kw_only=True):
     canceled: bool
 
 
-class _Named(Struct):
-    jobId: str | None = None
+class _Nothing(Struct):
+    """What is repeated at top level: ``success`` stands there anyway."""
 
 
 _Asked = TypeVar("_Asked", InitBatch, UpdatePhoto, CompleteBatch, CancelBatch)
@@ -114,14 +127,14 @@ def _missing_id() -> MissingParameter:
 
 
 def _done(reply: Reply, *, success: bool = True) -> Response[Any]:
-    return reply.data(Done(success=success), top=_Named())
+    return reply.data(Done(success=success), top=_Nothing())
 
 
 def _test_write(path: str, body: Any) -> Any:
     return write(
         path,
         answer=Done,
-        top=_Named,
+        top=_Nothing,
         tag=_TAG,
         failures=(404,),
         shape=Shape.MIRRORED,
