@@ -34,7 +34,6 @@ from bookstrack.web.scan_uploads import (
     read_json,
     read_raw,
 )
-from bookstrack.web.socket import Sockets
 
 _TAG = "Scans"
 _FAILURES = (409, 415, 422)
@@ -116,7 +115,6 @@ async def scan_one(
     desk: NamedDependency[JobDesk],
     starts: NamedDependency[JobStarts],
     scan_desk: NamedDependency[ScanDesk],
-    sockets: NamedDependency[Sockets],
     job_id: ChosenId = None,
     threshold: Threshold = None,
 ) -> Response[Any]:
@@ -139,7 +137,7 @@ async def scan_one(
         status="started",
         message=ACCEPTED,
         sse_query=_PHOTOSCAN,
-        **_scan_facts(submitted, sockets, started.job.id),
+        **_scan_facts(submitted),
     )
 
 
@@ -164,7 +162,6 @@ async def scan_several(
     desk: NamedDependency[JobDesk],
     starts: NamedDependency[JobStarts],
     scan_desk: NamedDependency[ScanDesk],
-    sockets: NamedDependency[Sockets],
     job_id: ChosenId = None,
     threshold: Threshold = None,
 ) -> Response[Any]:
@@ -180,7 +177,7 @@ async def scan_several(
         started,
         status="processing",
         message=ACCEPTED,
-        **_scan_facts(submitted, sockets, started.job.id),
+        **_scan_facts(submitted),
     )
 
 
@@ -202,13 +199,12 @@ async def _submitted(
     )
 
 
-def _scan_facts(submitted: Submitted, sockets: Sockets, job_id: str) -> dict[str, Any]:
-    """Return what only scans say when they begin; nobody is waited for [W12]."""
+def _scan_facts(submitted: Submitted) -> dict[str, Any]:
+    """Return what only scans say when they begin."""
     photos = len(submitted.photos)
     seconds = _REST_S + photos * _ONE_PHOTO_S
     return {
         "total_photos": photos,
-        "websocket_ready": sockets.rooms.connected(job_id) > 0,
         "stages": _STAGES,
         "estimated_range": (seconds * 4 // 5, -(-seconds * 6 // 5)),
     }
