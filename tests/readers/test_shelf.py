@@ -11,10 +11,10 @@ from PIL import Image
 
 from bookstrack.readers import shelf_prompt
 from bookstrack.readers.shelf import GeminiShelf, PhotoUnread
-from bookstrack.readers.table_columns import schema_hash
 from bookstrack.scans.detection import BookFormat, Box, Orientation
 from bookstrack.scans.picture import prepare
 from bookstrack.testing.upstream import Said
+from pins import words_hash
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def seen(title: str, **more: object) -> dict[str, object]:
 def test_words_and_version_of_the_prompt_belong_together():
     known = {"s1": "15a8f3086d3c0025"}
     words = (shelf_prompt.SYSTEM, shelf_prompt.TEXT, shelf_prompt.SCHEMA)
-    assert known[shelf_prompt.VERSION] == schema_hash(*words), "change VERSION with the words"
+    assert known[shelf_prompt.VERSION] == words_hash(*words), "change VERSION with the words"
 
 
 async def test_books_come_with_their_places(shelf, upstream, keep, photo):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any
 
 import msgspec
 import structlog
@@ -143,8 +142,3 @@ def _understood(answer: _Answer, table: Table) -> ColumnsRead:
 def digest_of(data: bytes) -> str:
     """Return the SHA-256 by which answers about a file are kept."""
     return hashlib.sha256(data).hexdigest()
-
-
-def schema_hash(*parts: Any) -> str:
-    """Return a hash of prompts and schemas, to which a version is pinned."""
-    return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()[:16]
