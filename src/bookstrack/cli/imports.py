@@ -30,7 +30,7 @@ from bookstrack.telemetry.logging import configure_logging
 from bookstrack.web.import_desk import ImportDesk
 from bookstrack.web.import_orders import ImportQuery, read_order
 from bookstrack.web.import_upload import MIB, Upload, too_large
-from bookstrack.web.import_views import import_view, rejected_csv
+from bookstrack.web.import_views import import_view, rejected_file
 from bookstrack.web.job_results import decode_results
 
 _NOTHING = 1
@@ -124,7 +124,7 @@ async def _imported(settings: Settings, data: bytes, query: ImportQuery, show: S
         await parts.background.drain(10)
         stored = decode_results((await parts.board.results(started.job.id)).body)
         shown = import_view(stored, path="", texts=False)
-        return Imported(jsons.loads(msgspec.json.encode(shown)), rejected_csv(stored))
+        return Imported(jsons.loads(msgspec.json.encode(shown)), rejected_file(stored))
 
 
 def _by_server(remote: Remote, file: Path, data: bytes, query: ImportQuery, show: Show) -> Imported:

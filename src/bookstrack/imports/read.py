@@ -103,6 +103,7 @@ def read_table(
     data: bytes,
     *,
     declared_charset: str | None = None,
+    forced_format: Format | None = None,
     max_rows: int = MAX_ROWS,
     only_first: int | None = None,
 ) -> Table:
@@ -112,7 +113,7 @@ def read_table(
         Unreadable: nothing can be read from the file.
     """
     decoded = decode(data, declared_charset=declared_charset)
-    sheet = open_sheet(decoded, max_rows=max_rows)
+    sheet = open_sheet(decoded, max_rows=max_rows, forced_format=forced_format)
     rows = sheet.numbered_cells()[:only_first]
     return Table(outline=Outline(**_facts(decoded, sheet)), rows=tuple(rows))
 

@@ -6,8 +6,10 @@ import csv
 import io
 from collections.abc import Iterable, Sequence
 
+from msgspec import Struct
+
 from bookstrack.imports.cells import guarded
-from bookstrack.imports.export import Export
+from bookstrack.imports.export import Outline
 from bookstrack.imports.sheet import ADDED_COLUMNS
 
 _MARK = "\ufeff"
@@ -22,31 +24,32 @@ def csv_bytes(header: Sequence[str], rows: Iterable[Sequence[str]]) -> bytes:
     return (_MARK + text.getvalue()).encode("utf-8", "replace")
 
 
-def errors_csv(export: Export) -> bytes:
-    """Return every row that brought no book, as it was, with its number and what was wrong.
+class RejectedRow(Struct, frozen=True, kw_only=True):
+    """A row that brought no book, with its original cells and what was wrong."""
 
-    Rows left out on purpose are among them. Reading the result as an export ignores the columns
-    added, so that a reader may put the rows right and send them again.
+    row: int
+    code: str
+    error: str
+    cells: tuple[str, ...]
+
+
+def rejected_csv(header: Sequence[str], rejected: Sequence[RejectedRow]) -> bytes:
+    """Return rows as they were, with their numbers and what was wrong.
+
+    Reading the result as an export ignores the columns added, so that a reader may put the rows
+    right and send them again.
     """
-    failed = [
-        *((one.row, one.code.value, one.message, one.cells) for one in export.errors),
-        *((one.row, one.reason.value, "Left out on purpose", one.cells) for one in export.skipped),
-    ]
-    header = _names(export)
-    width = max((len(header), *(len(cells) for *_, cells in failed)))
-    rows = (
-        [*_filled(cells, width), str(row), code, message]
-        for row, code, message, cells in sorted(failed)
-    )
+    width = max((len(header), *(len(one.cells) for one in rejected)))
+    rows = ([*_filled(one.cells, width), str(one.row), one.code, one.error] for one in rejected)
     return csv_bytes([*_filled(header, width), *ADDED_COLUMNS], rows)
 
 
-def _names(export: Export) -> tuple[str, ...]:
+def column_names(outline: Outline) -> tuple[str, ...]:
     """Return the header; where there was none, names by which the columns are known again."""
-    if export.has_header:
-        return export.header
-    known = {header: field for field, header in export.columns.items()}
-    return tuple(known.get(name, name) for name in export.header)
+    if outline.has_header:
+        return outline.header
+    known = {header: field for field, header in outline.columns.items()}
+    return tuple(known.get(name, name) for name in outline.header)
 
 
 def _filled(cells: Sequence[str], width: int) -> list[str]:

@@ -19,13 +19,12 @@ from bookstrack.jobs.context import Context
 from bookstrack.jobs.pipeline import Outcome
 from bookstrack.model.job import Item, ItemResult, ItemState, Job, PipelineName
 from bookstrack.pipelines.csv_books import own_key
-from bookstrack.pipelines.csv_inputs import inputs_of
+from bookstrack.pipelines.csv_inputs import cells_of, inputs_of
 from bookstrack.pipelines.csv_reading import FileReader, ReadFile
 from bookstrack.pipelines.csv_results import no_books, outcome_of
 from bookstrack.pipelines.csv_rows import Fate, ImportOptions, Kept, RowInput
-from bookstrack.pipelines.csv_storing import Shelf
+from bookstrack.pipelines.csv_storing import DryShelf, Shelf
 from bookstrack.pipelines.csv_work import PARSED, STORING, Work
-from bookstrack.storage.database.catalogue import CatalogueStore
 from bookstrack.storage.database.imported import ImportedBooks
 
 log = structlog.get_logger(__name__)
@@ -55,14 +54,12 @@ class CsvImport:
         enricher: Enricher,
         keys: KeyLookup,
         *,
-        store: CatalogueStore,
         rows: ImportedBooks,
         at_once: int,
     ) -> None:
         self._reader = reader
         self._enricher = enricher
         self._keys = keys
-        self._store = store
         self._rows = rows
         self._at_once = at_once
 
@@ -86,14 +83,14 @@ class CsvImport:
             for item, row in zip(items, rows, strict=True)
             if row.fate is Fate.BOOK and item.state in (ItemState.PENDING, ItemState.RUNNING)
         ]
-        shelf = Shelf(
-            self._store,
-            self._rows,
-            since=ctx.job.created_at,
-            before=rows[0].file.before if rows[0].file is not None else (),
-            seen=[_KEPT.decode(item.result).key for item in items if item.result],
+        work = Work(
+            ctx,
+            options,
+            rows,
+            shelf=DryShelf() if options.dry_run else self._shelf(ctx.job, items, rows[0]),
+            cells=_Cells(ctx, options),
+            at_once=self._at_once,
         )
-        work = Work(ctx, options, rows, shelf=shelf, at_once=self._at_once)
         if options.dry_run or not options.enrich:
             await work.without_lookups(left)
         else:
@@ -107,6 +104,11 @@ class CsvImport:
             now=ctx.clock.time(),
             dry_run=options.dry_run,
         )
+
+    def _shelf(self, job: Job, items: Sequence[Item], first: RowInput) -> Shelf:
+        seen = [_KEPT.decode(item.result).key for item in items if item.result]
+        before = first.file.before if first.file is not None else ()
+        return Shelf(self._rows, job, before=before, seen=filter(None, seen))
 
     def outcome(self, job: Job, items: Sequence[Item]) -> Outcome:
         """Return what the rows that have ended have come to."""
@@ -122,7 +124,7 @@ class CsvImport:
         await ctx.emit(progress=0.05, message="Reading the file", stage="parsing", important=True)
         lookup = options.enrich and not options.dry_run
         read = await self._reader.read(data, options, lookup=lookup, keep=ctx.checkpoint)
-        inputs = await self._inputs(ctx.job, data, read)
+        inputs = await self._inputs(ctx.job, data, read, options)
         await ctx.add_items(inputs, start=0)
         await ctx.emit(
             progress=PARSED,
@@ -132,15 +134,33 @@ class CsvImport:
             important=True,
         )
 
-    async def _inputs(self, job: Job, data: bytes, read: ReadFile) -> list[bytes]:
+    async def _inputs(
+        self, job: Job, data: bytes, read: ReadFile, options: ImportOptions
+    ) -> list[bytes]:
         held = await self._rows.held([own_key(book) for book in read.export.books])
         return await asyncio.to_thread(
             inputs_of,
             data,
             read,
+            options,
             held={key: one.empty for key, one in held.items()},
             before=await self._rows.made_since(int(job.created_at)),
         )
+
+
+class _Cells:
+    """The original cells of rows: the file is read again once somebody needs them."""
+
+    def __init__(self, ctx: Context, options: ImportOptions) -> None:
+        self._ctx = ctx
+        self._options = options
+        self._known: dict[int, tuple[str, ...]] | None = None
+
+    async def __call__(self, row: int) -> tuple[str, ...]:
+        if self._known is None:
+            data = await self._ctx.blob(FILE)
+            self._known = await asyncio.to_thread(cells_of, data, self._options)
+        return self._known.get(row, ())
 
 
 async def _forget_file(ctx: Context) -> None:

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
-from bookstrack.imports.export import Export
+from bookstrack.imports.export import Export, Format
 from bookstrack.imports.read import read_table
-from bookstrack.imports.refusal import Unreadable
+from bookstrack.imports.writing import column_names
 from bookstrack.pipelines.csv_books import own_key
 from bookstrack.pipelines.csv_reading import ReadFile
-from bookstrack.pipelines.csv_rows import Fate, FileFacts, Note, RowInput
+from bookstrack.pipelines.csv_rows import Fate, FileFacts, ImportOptions, Note, RowInput
 
 _encode = msgspec.json.Encoder().encode
 
@@ -19,6 +19,7 @@ _encode = msgspec.json.Encoder().encode
 def inputs_of(
     data: bytes,
     read: ReadFile,
+    options: ImportOptions,
     *,
     held: Mapping[str, tuple[str, ...]],
     before: Sequence[str] = (),
@@ -27,29 +28,40 @@ def inputs_of(
 
     ``before`` are keys that came up between the making of the job and now.
     """
-    rows = sorted(_rows(data, read.export, held), key=lambda row: row.row)
+    needed = any(book.needs_lookup for book in read.export.books)
+    cells = cells_of(data, options) if needed else {}
+    rows = sorted(_rows(read.export, held, cells), key=lambda row: row.row)
     if rows:
         facts = msgspec.structs.replace(_facts(read), before=tuple(before))
         rows[0] = msgspec.structs.replace(rows[0], file=facts)
     return [_encode(row) for row in rows]
 
 
-def _rows(data: bytes, export: Export, held: Mapping[str, tuple[str, ...]]) -> Iterator[RowInput]:
-    cells = _cells(data, export)
-    keys: set[str] = set()
+def cells_of(data: bytes, options: ImportOptions) -> dict[int, tuple[str, ...]]:
+    """Return the original cells by row, of a file whose rows were counted before."""
+    table = read_table(
+        data,
+        declared_charset=options.charset,
+        forced_format=None if options.format is None else Format(options.format),
+        max_rows=len(data),
+    )
+    return dict(table.rows)
+
+
+def _rows(
+    export: Export, held: Mapping[str, tuple[str, ...]], cells: Mapping[int, tuple[str, ...]]
+) -> Iterator[RowInput]:
     for book in export.books:
-        key = own_key(book)
         yield RowInput(
             row=book.row,
             fate=Fate.BOOK,
             book=book,
-            held=() if key in keys else held.get(key),
+            held=held.get(own_key(book)),
             isbn=book.isbn_raw or "",
             title=book.title or "",
+            # A book of which only a key is known may turn out to be none.
             cells=cells.get(book.row, ()) if book.needs_lookup else (),
         )
-        if not book.needs_lookup:
-            keys.add(key)
     for double in export.duplicates:
         yield RowInput(row=double.row, fate=Fate.DUPLICATE)
     for left_out in export.skipped:
@@ -73,16 +85,6 @@ def _rows(data: bytes, export: Export, held: Mapping[str, tuple[str, ...]]) -> I
         )
 
 
-def _cells(data: bytes, export: Export) -> dict[int, tuple[str, ...]]:
-    """Return the cells of rows whose books may turn out to be none."""
-    if not any(book.needs_lookup for book in export.books):
-        return {}
-    try:
-        return dict(read_table(data, max_rows=export.data_rows).rows)
-    except Unreadable:  # of another form than the one that was forced
-        return {}
-
-
 def _facts(read: ReadFile) -> FileFacts:
     export = read.export
     warnings = (
@@ -94,15 +96,7 @@ def _facts(read: ReadFile) -> FileFacts:
         delimiter=export.delimiter,
         parser=read.parser,
         columns=export.columns,
-        header=_names(export),
+        header=column_names(export),
         repaired_bytes=export.repaired_bytes,
         warnings=(*read.notes, *warnings),
     )
-
-
-def _names(export: Export) -> tuple[str, ...]:
-    """Return the header; where there was none, names by which the columns are known again."""
-    if export.has_header:
-        return export.header
-    known = {header: field for field, header in export.columns.items()}
-    return tuple(known.get(name, name) for name in export.header)

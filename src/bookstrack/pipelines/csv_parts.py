@@ -14,7 +14,6 @@ from bookstrack.readers.keeping import AnswerCache
 from bookstrack.readers.table_columns import ColumnReader
 from bookstrack.readers.table_rows import RowReader
 from bookstrack.settings import Settings
-from bookstrack.storage.database.catalogue import CatalogueStore
 from bookstrack.storage.database.imported import ImportedBooks
 from bookstrack.storage.urls import Storage
 
@@ -39,7 +38,6 @@ def open_import(
         ),
         Enricher(catalogue),
         KeyLookup(roster, clock, keep=answers.keep),
-        store=CatalogueStore(storage.database, clock),
         rows=ImportedBooks(storage.database, clock),
         at_once=settings.providers.concurrency,
     )

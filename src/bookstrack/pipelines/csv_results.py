@@ -11,6 +11,7 @@ from msgspec import UNSET, Raw, Struct, field
 
 from bookstrack.enrichment.books import EnrichmentStatus
 from bookstrack.imports.export import ImportedBook
+from bookstrack.imports.writing import RejectedRow
 from bookstrack.jobs.pipeline import Outcome
 from bookstrack.model.job import Fault, Item, Job, PipelineName
 from bookstrack.model.naming import camel_name
@@ -55,15 +56,6 @@ class LibraryEntry(Struct, frozen=True, kw_only=True, omit_defaults=True, rename
     review: str | None = None
     notes: str | None = None
     tags: tuple[str, ...] = ()
-
-
-class RejectedRow(Struct, frozen=True, kw_only=True):
-    """A row for the file of rejected rows, with its original cells."""
-
-    row: int
-    code: str
-    error: str
-    cells: tuple[str, ...]
 
 
 class Rejected(Struct, frozen=True, kw_only=True):
@@ -245,7 +237,7 @@ def _rejected(done: Iterable[Done], facts: FileFacts | None) -> Rejected:
             row=one.input.row,
             code=one.kept.code or one.input.code,
             error=one.kept.message or one.input.message,
-            cells=one.input.cells,
+            cells=one.kept.cells or one.input.cells,
         )
         for one in done
         if one.brought_none or one.input.fate is Fate.SKIPPED

@@ -78,7 +78,8 @@ class Kept(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What became of a row with a book.
 
     ``book`` is its encoded entry in the results, ``key`` the one it goes by in the catalogue.
-    With ``code`` and ``message`` it brought none after all.
+    With ``code`` and ``message`` it brought none after all; ``cells`` are then the original
+    ones, unless they stand in the input.
     """
 
     verdict: Verdict | None = None
@@ -87,6 +88,7 @@ class Kept(Struct, frozen=True, kw_only=True, omit_defaults=True):
     book: Raw | UnsetType = UNSET
     code: str = ""
     message: str = ""
+    cells: tuple[str, ...] = ()
 
 
 class ImportOptions(Struct, frozen=True, kw_only=True, omit_defaults=True, rename=camel_name):

@@ -1,14 +1,16 @@
 """Takes imported books into the catalogue, many in one go, and says what was new about them.
 
-Whether a book is new is decided by what was held before the job: a repeat after a crash finds
-its own books there and still calls them new.
+Whether a book is new is decided where it is written, by what was held before the job and what
+imports beside it have brought since. What is said once is remembered with the book: a repeat
+after a crash finds its own books there and still calls them new.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from functools import partial
+from typing import Any, Protocol
 
 import structlog
 from msgspec import Struct
@@ -16,17 +18,19 @@ from msgspec.structs import replace
 
 from bookstrack.clock import Clock
 from bookstrack.errors import StorageProblem
+from bookstrack.imports.export import ImportedBook
 from bookstrack.model.answer import SearchData
 from bookstrack.model.book import Author, Book
+from bookstrack.model.job import Job
 from bookstrack.model.record import BookRecord
-from bookstrack.pipelines.csv_books import key_of, offered, own_key, record_of
+from bookstrack.pipelines.csv_books import FILLED, flat, key_of, offered, own_key, record_of
 from bookstrack.pipelines.csv_rows import RowInput, Verdict
-from bookstrack.storage.database.catalogue import CatalogueStore
-from bookstrack.storage.database.imported import Held, ImportedBooks
+from bookstrack.storage.database.imported import Credits, Held, ImportedBooks, Shelving
 
 log = structlog.get_logger(__name__)
 
 _MADE = "bt:"
+_OVERLAP_S = 60.0  # clocks of two machines differ by less
 _TOGETHER = 20  # more would keep other writers waiting
 _MOST = 200
 
@@ -34,112 +38,172 @@ _MOST = 200
 class Ready(Struct, frozen=True, kw_only=True):
     """A book about which everything is known that will be.
 
+    ``key`` is that of the book in the catalogue, ``own_key`` the one by what the file says.
     ``due_at`` (monotonic seconds) leaves others the time to store what they found themselves.
     """
 
     index: int
     row: RowInput
     book: Book
-    found: SearchData | None = None
-    due_at: float = 0.0
-
-    @property
-    def key(self) -> str:
-        """Return the key of the book in the catalogue."""
-        return key_of(self.book)
-
-    @property
-    def own_key(self) -> str:
-        """Return its key by what the file says."""
-        return own_key(self.row.book) if self.row.book is not None else self.key
+    found: SearchData | None
+    key: str
+    own_key: str
+    due_at: float
 
     @property
     def record(self) -> BookRecord:
         """Return what is to be stored where nothing is."""
-        assert self.row.book is not None  # noqa: S101 rows of books alone get here
-        return record_of(self.book, self.row.book, self.found)
+        return record_of(self.book, _imported(self.row), self.found)
+
+
+def ready(
+    index: int, row: RowInput, found: SearchData | None = None, *, due_at: float = 0.0
+) -> Ready:
+    """Return the book of a row together with what was found about it."""
+    imported = _imported(row)
+    book = flat(imported, found)
+    return Ready(
+        index=index,
+        row=row,
+        book=book,
+        found=found,
+        key=key_of(book),
+        own_key=own_key(imported),
+        due_at=due_at,
+    )
+
+
+def _imported(row: RowInput) -> ImportedBook:
+    assert row.book is not None  # noqa: S101 rows of books alone get here
+    return row.book
+
+
+class Taker(Protocol):
+    """Who takes books in."""
+
+    async def take(self, books: Sequence[Ready]) -> list[Verdict | None]:
+        """Return a verdict for each book; ``None`` for one that could not be taken."""
+        ...
 
 
 class Shelf:
     """The catalogue as one job sees it.
 
-    ``since`` is when the job was made (epoch seconds), ``before`` what came up between then and
-    its first own book, ``seen`` what it has stored in earlier runs.
+    ``before`` are keys of books that came up between the making of the job and its first own
+    book, ``seen`` those that it has told of in earlier runs.
     """
 
     def __init__(
         self,
-        store: CatalogueStore,
         rows: ImportedBooks,
+        job: Job,
         *,
-        since: float,
-        before: Sequence[str] = (),
-        seen: Sequence[str] = (),
+        before: Iterable[str] = (),
+        seen: Iterable[str] = (),
     ) -> None:
-        self._store = store
         self._rows = rows
-        self._since = int(since)
+        self._job = job
         self._before = frozenset(before)
         self._seen = set(seen)
 
-    async def take(self, books: Sequence[Ready]) -> list[Verdict]:
-        """Store what is new in these books; return a verdict for each."""
-        held = await self._rows.held([one.key for one in books])
-        verdicts = [self._verdict(one, held.get(one.key)) for one in books]
-        fresh = {one.key: one for one in reversed(books) if one.key not in held}
-        await self._save([one.record for one in fresh.values()])
-        await self._rows.put(
-            [(key, one.book) for key, one in fresh.items() if key.startswith(_MADE)]
-        )
-        for one, verdict in zip(books, verdicts, strict=True):
-            if verdict is Verdict.UPDATED and (now := held.get(one.key)) is not None:
-                await self._fill(one, now)
-        await self._rows.move(
-            [(one.own_key, one.key) for one in books if one.own_key != one.key and one.row.held]
-        )
-        return verdicts
+    async def take(self, books: Sequence[Ready]) -> list[Verdict | None]:
+        """Store what is new in these books; return a verdict for each.
 
-    def _verdict(self, one: Ready, held: Held | None) -> Verdict:
-        if one.key in self._seen:
-            return Verdict.KNOWN
-        self._seen.add(one.key)
-        if one.row.held is not None:
-            gains = offered(one.book, one.row.held)
-            return Verdict.UPDATED if gains else Verdict.KNOWN
-        is_older = one.key in self._before or (held is not None and held.created_at < self._since)
-        return Verdict.KNOWN if is_older else Verdict.CREATED
-
-    async def _fill(self, one: Ready, held: Held) -> None:
-        """Fill empty columns; those that somebody has filled meanwhile stay as they are."""
-        gains = offered(one.book, held.empty)
-        if not gains:
-            return
-        if one.key.startswith(_MADE):
-            await self._rows.put([(one.key, one.book)])
-            return
-        stored = await self._store.find_isbn(one.key)
-        if stored is not None:
-            await self._save([_filled(stored.record, gains)])
-
-    async def _save(self, records: Sequence[BookRecord]) -> None:
-        """Write books; one that cannot be written takes no other with it."""
+        A book that cannot be written has none, and takes no other with it.
+        """
         try:
-            await self._store.save(records)
+            verdicts = await self._rows.write(partial(self._taken, books))
         except StorageProblem:
             raise
         except Exception:
-            if len(records) == 1:
-                log.exception("imported_book_unsaved", title=records[0].work.title)
-                return
-            for record in records:
-                await self._save([record])
+            if len(books) == 1:
+                log.exception("imported_book_unsaved", row=books[0].row.row)
+                return [None]
+            return [verdict for one in books for verdict in await self.take([one])]
+        self._seen.update(one.key for one in books)
+        return [*verdicts]
+
+    def _taken(self, books: Sequence[Ready], shelving: Shelving) -> list[Verdict | None]:
+        """Store books; all that their verdicts rest on is read in the same transaction."""
+        first: dict[str, Ready] = {}
+        for one in books:
+            if one.key not in self._seen:
+                first.setdefault(one.key, one)
+        keys = list(dict.fromkeys(key for one in books for key in (one.key, one.own_key)))
+        held = shelving.held(keys)
+        since = self._job.created_at - _OVERLAP_S
+        credits = shelving.credits(self._job.id, keys, since=since)
+        said = {key: self._verdict(one, held.get(key), credits) for key, one in first.items()}
+        news = {key: verdict for key, verdict in said.items() if verdict is not Verdict.KNOWN}
+        shelving.credit(self._job.id, news)
+        _store(shelving, first, held)
+        shelving.move({one.own_key: one.key for one in books if _has_other_key(one, held)})
+        return [said[one.key] if first.get(one.key) is one else Verdict.KNOWN for one in books]
+
+    def _verdict(self, one: Ready, now: Held | None, credits: Credits) -> Verdict:
+        """Return what a book means; what an import beside this one brought is not new again."""
+        if one.key in credits.own:
+            return Verdict(credits.own[one.key])
+        before, is_others = one.row.held, one.key in credits.others
+        if before is None and (now is None or not (is_others or self._is_older(one.key, now))):
+            return Verdict.CREATED
+        empty = now.empty if now is not None and (before is None or is_others) else before
+        return Verdict.UPDATED if offered(one.book, empty or ()) else Verdict.KNOWN
+
+    def _is_older(self, key: str, held: Held) -> bool:
+        return key in self._before or held.created_at < int(self._job.created_at)
 
 
-def verdict_unstored(row: RowInput, book: Book) -> Verdict:
-    """Return what a book would be, judged by what was held before, where nothing is stored."""
-    if row.held is None:
-        return Verdict.CREATED
-    return Verdict.UPDATED if offered(book, row.held) else Verdict.KNOWN
+def _has_other_key(one: Ready, held: Mapping[str, Held]) -> bool:
+    """Tell whether a book was held under a made key, and an ISBN was found for it."""
+    return one.own_key != one.key and one.own_key in held
+
+
+def _store(shelving: Shelving, books: Mapping[str, Ready], held: Mapping[str, Held]) -> None:
+    """Insert what is not there, then fill what is empty in what is.
+
+    Books without ISBN have their works like all others, and rows under their made keys.
+    """
+    fresh = {key: one for key, one in books.items() if key not in held}
+    shelving.save([one.record for one in fresh.values()])
+    shelving.put({key: one.book for key, one in fresh.items() if _is_made(key)})
+    there = {**held, **shelving.held([key for key in fresh if not _is_made(key)])}
+    records: list[BookRecord] = []
+    made: dict[str, Book] = {}
+    for key, one in books.items():
+        gains = offered(one.book, there[key].empty) if key in there else {}
+        if not gains:
+            continue
+        if _is_made(key):
+            known = shelving.book(key)
+            made[key] = one.book if known is None else _completed(known, gains)
+        elif (record := shelving.record(key)) is not None:
+            records.append(_filled(record, gains))
+    shelving.save(records)
+    shelving.put(made)
+
+
+def _is_made(key: str) -> bool:
+    return key.startswith(_MADE)
+
+
+class DryShelf:
+    """Tells what books would be, judged by what was held before; stores nothing."""
+
+    def __init__(self) -> None:
+        self._seen: set[str] = set()
+
+    async def take(self, books: Sequence[Ready]) -> list[Verdict | None]:
+        """Return a verdict for each book."""
+        return [self._verdict(one) for one in books]
+
+    def _verdict(self, one: Ready) -> Verdict:
+        if one.key in self._seen:
+            return Verdict.KNOWN
+        self._seen.add(one.key)
+        if one.row.held is None:
+            return Verdict.CREATED
+        return Verdict.UPDATED if offered(one.book, one.row.held) else Verdict.KNOWN
 
 
 _OF_WORK = {"categories": "subject_tags", "description": "description"}
@@ -150,6 +214,11 @@ _OF_EDITION = {
     "language": "language",
     "cover_url": "cover_image_url",
 }
+
+
+def _completed(book: Book, gains: dict[str, Any]) -> Book:
+    filled = replace(book, **{FILLED[column]: value for column, value in gains.items()})
+    return replace(filled, author=", ".join(filled.authors))
 
 
 def _filled(record: BookRecord, gains: dict[str, Any]) -> BookRecord:

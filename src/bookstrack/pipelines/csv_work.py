@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
 import msgspec
@@ -16,16 +16,21 @@ from bookstrack.enrichment.enricher import NOT_FOUND, Lookups
 from bookstrack.imports.export import ImportedBook
 from bookstrack.jobs.context import Context
 from bookstrack.model.job import ItemResult, ItemState
-from bookstrack.pipelines.csv_books import flat, is_echo, shown
+from bookstrack.pipelines.csv_books import is_echo, shown
 from bookstrack.pipelines.csv_rows import Fate, ImportOptions, Kept, RowInput, Verdict
-from bookstrack.pipelines.csv_storing import Queue, Ready, Shelf, verdict_unstored
+from bookstrack.pipelines.csv_storing import Queue, Ready, Taker, ready
 
 PARSED, STORING = 0.5, 0.95
 _SETTLING_S = 0.4  # within which the catalogue stores by itself what it has found outside
 _LOOKS_AT_ONCE = 50
 _UNCLEAR = "Several books fit this title"
+_UNSTORED = "The book could not be stored; something went wrong on our side"
 _UNSURE = "Nothing found fits this book surely"
 _encode = msgspec.json.Encoder().encode
+
+
+Cells = Callable[[int], Awaitable[tuple[str, ...]]]
+"""``await cells(row)`` returns the original cells of a row of the file."""
 
 
 class Books(Protocol):
@@ -53,12 +58,14 @@ class Work:
         options: ImportOptions,
         rows: Sequence[RowInput],
         *,
-        shelf: Shelf,
+        shelf: Taker,
+        cells: Cells,
         at_once: int,
     ) -> None:
         self._ctx = ctx
         self._options = options
         self._shelf = shelf
+        self._cells = cells
         self._at_once = at_once
         self._books = sum(row.fate is Fate.BOOK for row in rows)
         self._others = len(rows) - self._books
@@ -70,8 +77,7 @@ class Work:
         try:
             for index, row in left:
                 self._ctx.check()
-                assert row.book is not None  # noqa: S101 rows of books have one
-                await queue.put(Ready(index=index, row=row, book=flat(row.book, None)))
+                await queue.put(ready(index, row))
             await queue.finish()
         finally:
             await queue.close()
@@ -122,15 +128,8 @@ class Work:
             await self._reject(index, status, error or "")
             return
         settling = _SETTLING_S if waits and found is not None and not enriched.cached else 0.0
-        await queue.put(
-            Ready(
-                index=index,
-                row=row,
-                book=flat(book, found),
-                found=found,
-                due_at=self._ctx.clock.monotonic() + settling,
-            )
-        )
+        due_at = self._ctx.clock.monotonic() + settling
+        await queue.put(ready(index, row, found, due_at=due_at))
 
     async def _reject(self, index: int, status: EnrichmentStatus, error: str) -> None:
         """End a row of which only a key is known that nobody knows."""
@@ -140,11 +139,11 @@ class Work:
 
     async def _write(self, books: list[Ready]) -> None:
         """Store books, then say that they are done."""
-        if self._options.dry_run:
-            verdicts = [verdict_unstored(one.row, one.book) for one in books]
-        else:
-            verdicts = await self._shelf.take(books)
-        results = [self._result(one, verdict) for one, verdict in zip(books, verdicts, strict=True)]
+        verdicts = await self._shelf.take(books)
+        results = [
+            self._result(one, verdict) if verdict is not None else await self._unstored(one)
+            for one, verdict in zip(books, verdicts, strict=True)
+        ]
         await self._tell(results, books[-1].book.title)
 
     def _result(self, one: Ready, verdict: Verdict) -> ItemResult:
@@ -153,6 +152,13 @@ class Work:
         entry = _encode(shown(one.book, row=one.row.row, error=error, doubtful=doubtful))
         kept = Kept(verdict=verdict, status=status, key=one.key, book=Raw(entry))
         return ItemResult(index=one.index, state=ItemState.DONE, result=_encode(kept))
+
+    async def _unstored(self, one: Ready) -> ItemResult:
+        """End a row whose book cannot be written, with its cells for whoever mends it."""
+        status, _ = self._statuses.pop(one.index, (None, None))
+        cells = await self._cells(one.row.row)
+        kept = Kept(status=status, code="not_stored", message=_UNSTORED, cells=cells)
+        return ItemResult(index=one.index, state=ItemState.ERROR, result=_encode(kept))
 
     async def _tell(self, results: Sequence[ItemResult], title: str) -> None:
         done = self._ctx.processed - self._others + len(results)

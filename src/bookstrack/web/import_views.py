@@ -8,8 +8,7 @@ import msgspec
 from msgspec import Raw, Struct, field
 
 from bookstrack.imports.export import Export, ImportedBook, Reading
-from bookstrack.imports.sheet import ADDED_COLUMNS
-from bookstrack.imports.writing import csv_bytes
+from bookstrack.imports.writing import rejected_csv
 from bookstrack.model.job import PipelineName, Summary
 from bookstrack.model.naming import camel_name
 from bookstrack.pipelines.csv_books import ResultBook
@@ -70,18 +69,10 @@ def import_view(results: dict[str, Raw], *, path: str, texts: bool) -> dict[str,
     return shown
 
 
-def rejected_csv(results: dict[str, Raw]) -> bytes:
+def rejected_file(results: dict[str, Raw]) -> bytes:
     """Return every row that brought no book, as it was, with its number and what was wrong."""
     rejected = _REJECTED_ROWS.decode(results[_REJECTED])
-    width = max((len(rejected.header), *(len(one.cells) for one in rejected.rows)))
-    rows = (
-        [*_filled(one.cells, width), str(one.row), one.code, one.error] for one in rejected.rows
-    )
-    return csv_bytes([*_filled(rejected.header, width), *ADDED_COLUMNS], rows)
-
-
-def _filled(cells: tuple[str, ...], width: int) -> list[str]:
-    return [*cells, *[""] * (width - len(cells))]
+    return rejected_csv(rejected.header, rejected.rows)
 
 
 class PreviewBook(Struct, frozen=True, kw_only=True, omit_defaults=True, rename=camel_name):

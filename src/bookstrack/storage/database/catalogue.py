@@ -81,11 +81,10 @@ class CatalogueStore:
 
         These are more than the records': what one edition tells may show in its work's others.
         """
-        clean = [_storable(record) for record in records]
-        if not clean:
+        if not records:
             return ()
         now = int(self._clock.time())
-        return await self._write("save", lambda c: _save(c, clean, now=now))
+        return await self._write("save", lambda c: save_books(c, records, now=now))
 
     async def search(self, text: str, *, limit: int, offset: int = 0) -> Findings:
         """Return one page of the works with every word of the text in title or authors."""
@@ -179,10 +178,14 @@ def _storable(record: BookRecord) -> BookRecord:
     return _RECORD.decode(_NUL.sub(rb"\1", text)) if b"\\u0000" in text else record
 
 
-def _save(connection: Connection, records: Sequence[BookRecord], *, now: int) -> tuple[str, ...]:
+def save_books(
+    connection: Connection, records: Sequence[BookRecord], *, now: int
+) -> tuple[str, ...]:
+    """Insert or update books as part of a transaction that holds the writer's lock."""
     changes = Changes()
-    for start in range(0, len(records), _AT_ONCE):
-        some = save_records(connection, records[start : start + _AT_ONCE], now=now)
+    clean = [_storable(record) for record in records]
+    for start in range(0, len(clean), _AT_ONCE):
+        some = save_records(connection, clean[start : start + _AT_ONCE], now=now)
         changes.editions |= some.editions
         changes.works |= some.works
         changes.authors |= some.authors

@@ -17,7 +17,7 @@ from bookstrack.storage.database.address import VARIABLE, driver_url, sqlite_fil
 from bookstrack.storage.database.engine import make_engine
 from bookstrack.storage.database.failures import reachable
 
-HEAD = "0009"
+HEAD = "0010"
 _FIRST = "0001"
 _LOCK = 0x626F6F6B  # "book": whoever holds this advisory lock migrates
 

@@ -345,6 +345,22 @@ rate_windows = Table(
     Index("idx_rate_windows_expires", "expires_at"),
 )
 
+import_credits = Table(
+    "import_credits",
+    metadata,
+    Column(
+        "job_id",
+        Text,
+        ForeignKey("jobs.id", ondelete="CASCADE"),
+        primary_key=True,
+        nullable=False,
+    ),
+    Column("key", Text, primary_key=True, nullable=False),
+    Column("verdict", Text, nullable=False),
+    Column("made_at", FRACTION, nullable=False),
+    Index("idx_import_credits_key", "key"),
+)
+
 idempotency = Table(
     "idempotency",
     metadata,

@@ -25,7 +25,7 @@ from bookstrack.web.import_orders import (
     read_order,
 )
 from bookstrack.web.import_upload import MIB, Upload, read_upload
-from bookstrack.web.import_views import Preview, preview_of, rejected_csv
+from bookstrack.web.import_views import Preview, preview_of, rejected_file
 from bookstrack.web.job_access import JobDesk, results_id
 from bookstrack.web.job_results import decode_results
 from bookstrack.web.job_starts import JobStarts
@@ -214,7 +214,7 @@ async def rejected_rows(
     if job.pipeline is not PipelineName.CSV_IMPORT:
         raise NotFound("This job imported no file", details={"jobId": job.id})
     stored = await desk.board.results(job.id)
-    body = await asyncio.to_thread(rejected_csv, decode_results(stored.body))
+    body = await asyncio.to_thread(rejected_file, decode_results(stored.body))
     headers = {
         "content-disposition": f'attachment; filename="errors-{job.id}.csv"',
         "cache-control": "no-store",
