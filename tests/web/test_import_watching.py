@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import msgspec
+import pytest
 from websockets.asyncio.client import connect
 
 from exports import FERRY, IMPORTS, SMALL, ended, send
@@ -91,18 +92,31 @@ async def test_results_before_the_end(api):
     await ended(api, job_id)
 
 
-async def test_a_deleted_import_tells_what_it_had(api):
+@pytest.mark.parametrize(
+    ("path", "client", "texts"),
+    [("/v1/jobs", {}, False), (IMPORTS, {"X-Client-Version": "ios-v1.4"}, True)],
+)
+async def test_a_deleted_import_tells_what_it_had(api, path, client, texts):
     api.upstream.delay("all", 0.3)
     rows = "".join(f"Title {n},Author {n},\n" for n in range(100))
-    data = f"Title,Author,ISBN\nThe Ferry,Maren Holloway,{FERRY}\n" + rows
+    data = f"Title,Author,ISBN\n,Nobody,12\nThe Ferry,Maren Holloway,{FERRY}\n" + rows
     job = (await send(api, data)).json["data"]
-    while (await api.get(f"/v1/jobs/{job['jobId']}")).json["data"]["processedCount"] < 1:
+    while (await api.get(f"/v1/jobs/{job['jobId']}")).json["data"]["processedCount"] < 2:
         pass
-    headers = {"Authorization": f"Bearer {job['token']}"}
-    gone = await api.request("DELETE", f"/v1/jobs/{job['jobId']}", headers=headers)
+    headers = {"Authorization": f"Bearer {job['token']}", **client}
+    gone = await api.request("DELETE", f"{path}/{job['jobId']}", headers=headers)
     partial = gone.json["data"]["partialResults"]
     assert gone.json["data"]["jobStatus"] == "canceled"
-    assert partial["processedCount"] == len(partial["results"]["books"]) >= 1
-    assert partial["results"]["partial"] is True
+    found = partial["results"]
+    assert partial["processedCount"] == len(found["books"]) + 1 >= 2
+    assert (found["partial"], found["status"], found["pipeline"], found["jobId"]) == (
+        True,
+        "canceled",
+        "csv_import",
+        job["jobId"],
+    )
+    assert "rejectedRows" not in found, "what every results route leaves out"
+    error = found["errors"][0]
+    assert (error if texts else error["error"]).endswith("“12” is not a valid ISBN")
     assert (await api.get(f"{IMPORTS}/{job['jobId']}/results")).status == 404
     assert (await api.get(f"{IMPORTS}/{job['jobId']}/errors.csv")).status == 404

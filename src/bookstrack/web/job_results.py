@@ -61,14 +61,17 @@ VIEWS: dict[PipelineName, View] = {
 }
 
 
-def results_data(job: Job, body: bytes, *, expires_at: float, asked: Asked) -> bytes:
-    """Return the encoded ``data`` of a results route; ``expires_at`` in epoch seconds."""
+def results_data(job: Job, body: bytes, *, expires_at: float | None, asked: Asked) -> bytes:
+    """Return the encoded ``data`` of a results route.
+
+    ``expires_at`` in epoch seconds, ``None`` for results that cannot be fetched again.
+    """
     stored = decode_results(body)
     facts: Mapping[str, Any] = {
         "jobId": job.id,
         "pipeline": job.pipeline,
         "status": job.status,
-        "expiresAt": timestamp(expires_at),
+        **({} if expires_at is None else {"expiresAt": timestamp(expires_at)}),
     }
     results = {**{key: Raw(encode(value)) for key, value in facts.items()}}
     results |= {key: value for key, value in stored.items() if key not in facts}

@@ -12,14 +12,15 @@ from msgspec import Raw, Struct, field
 
 from bookstrack.assembly import Assembly
 from bookstrack.errors import MissingParameter
-from bookstrack.jobs.canceling import Partial
+from bookstrack.jobs.canceling import Canceled
 from bookstrack.model.job import CancelMode, JobStatus
 from bookstrack.model.naming import camel_name
 from bookstrack.web.contract import Shape
 from bookstrack.web.job_access import JobDesk
+from bookstrack.web.job_results import Asked, results_data
 from bookstrack.web.json_bodies import json_object, required_text, text_of
 from bookstrack.web.reply import Reply
-from bookstrack.web.routes.jobs import JobId, Token
+from bookstrack.web.routes.jobs import JobId, Token, wants_ios_words
 from bookstrack.web.routes.route import remove, write
 
 _TAG = "Jobs"
@@ -103,13 +104,14 @@ class CancelBody(Struct, frozen=True, kw_only=True):
 )
 async def delete_job(
     reply: NamedDependency[Reply],
+    parts: NamedDependency[Assembly],
     desk: NamedDependency[JobDesk],
     job_id: JobId,
     keep_results: KeepResults = False,
     token: Token = None,
 ) -> Response[Any]:
     """Stop a job and delete what it has left; what was finished travels in the answer."""
-    return await _delete(reply, desk, job_id, keep_results=keep_results)
+    return await _delete(reply, parts, desk, job_id, keep_results=keep_results)
 
 
 @write(
@@ -122,19 +124,23 @@ async def delete_job(
 )
 async def post_cancel(
     reply: NamedDependency[Reply],
+    parts: NamedDependency[Assembly],
     desk: NamedDependency[JobDesk],
     job_id: JobId,
     keep_results: KeepResults = False,
     token: Token = None,
 ) -> Response[Any]:
     """Stop a job, for clients that cannot send ``DELETE``."""
-    return await _delete(reply, desk, job_id, keep_results=keep_results)
+    return await _delete(reply, parts, desk, job_id, keep_results=keep_results)
 
 
-async def _delete(reply: Reply, desk: JobDesk, job_id: str, *, keep_results: bool) -> Response[Any]:
+async def _delete(
+    reply: Reply, parts: Assembly, desk: JobDesk, job_id: str, *, keep_results: bool
+) -> Response[Any]:
     await desk.owned(job_id, reply.exchange, admin=True)
     ended = await desk.board.cancel(job_id, CancelMode.HARD, keep_results=keep_results)
     removed = ended.cleanup
+    asked = Asked(ios_strings=wants_ios_words(reply, parts))
     payload = Cancellation(
         job_id=job_id,
         status=_CANCELED,
@@ -146,15 +152,20 @@ async def _delete(reply: Reply, desk: JobDesk, job_id: str, *, keep_results: boo
             objects_deleted=removed.objects,
             cache_entries_cleared=removed.entries,
         ),
-        partial_results=_partial(ended.partial),
+        partial_results=_partial(ended, asked),
     )
     return reply.data(payload)
 
 
-def _partial(found: Partial | None) -> PartialFacts | None:
+def _partial(ended: Canceled, asked: Asked) -> PartialFacts | None:
+    """Return what was finished, its results in the form of the routes for results [C3]."""
+    found, job = ended.partial, ended.job
     if found is None:
         return None
-    results: Any = None if found.results is None else Raw(found.results)
+    results: Any = None
+    if found.results is not None:
+        until = job.results_expires_at
+        results = Raw(results_data(job, found.results, expires_at=until, asked=asked))
     return PartialFacts(
         processed_count=found.processed,
         total_count=found.total,
