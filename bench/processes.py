@@ -138,12 +138,17 @@ def _answers(process: subprocess.Popen[bytes], port: int, path: str, *, until: f
 
 @contextmanager
 def fake_upstream(
-    *, delay_ms: float = 0, spread_ms: float = 0, books: int = 0
+    *,
+    delay_ms: float = 0,
+    spread_ms: float = 0,
+    books: int = 0,
+    exports: Sequence[Path] = (),
 ) -> Generator[dict[str, str]]:
     """Run the fake providers; yields the variables that point a server at them."""
     port = free_port()
     command = [sys.executable, "-m", "bookstrack.testing", "--port", str(port)]
     command += ["--delay-ms", str(delay_ms), "--spread-ms", str(spread_ms), "--books", str(books)]
+    command += [f"--export={file}" for file in exports]
     with started(command, port, path="/_control/asked"):
         from bookstrack.testing.upstream import FakeUpstream
 

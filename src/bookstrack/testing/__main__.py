@@ -6,11 +6,21 @@ import asyncio
 import signal
 import sys
 from argparse import ArgumentParser
+from collections.abc import Sequence
+from pathlib import Path
 
 from bookstrack.testing.upstream import FakeUpstream
 
 
-async def serve(*, host: str, port: int, delay_ms: float, spread_ms: float, books: int) -> None:
+async def serve(
+    *,
+    host: str,
+    port: int,
+    delay_ms: float,
+    spread_ms: float,
+    books: int,
+    exports: Sequence[Path] = (),
+) -> None:
     """Print the environment a BooksTrack server needs, then serve until SIGINT or SIGTERM."""
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -18,6 +28,8 @@ async def serve(*, host: str, port: int, delay_ms: float, spread_ms: float, book
     async with FakeUpstream(host=host, port=port) as upstream:
         upstream.delay("all", delay_ms / 1000, spread=spread_ms / 1000)
         upstream.add_books(books)
+        for file in exports:
+            upstream.add_export(file.read_bytes())
         for name, value in upstream.environment().items():
             sys.stdout.write(f"{name}={value}\n")
         sys.stdout.flush()
@@ -34,6 +46,14 @@ def main() -> None:
         "--spread-ms", type=float, default=0.0, help="up to so much more, by chance"
     )
     parser.add_argument("--books", type=int, default=0, help="generated books found by text")
+    parser.add_argument(
+        "--export",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="know the books of this export file, too",
+    )
     given = parser.parse_args()
     asyncio.run(
         serve(
@@ -42,6 +62,7 @@ def main() -> None:
             delay_ms=given.delay_ms,
             spread_ms=given.spread_ms,
             books=given.books,
+            exports=given.export,
         )
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from importlib.resources import files
 from operator import itemgetter
@@ -60,6 +60,14 @@ class Catalogue:
         """Let searches by text find the first ``count`` generated books, too."""
         known = len(self.works) - len(self._work)
         self._list(generated_work(index) for index in range(known, count))
+
+    def take_in(self, works: Sequence[Creation], people: Sequence[Someone]) -> None:
+        """Know these books and their authors as well, by whatever they are asked for."""
+        self.people += people
+        self._person |= {person.number: person for person in people}
+        self._work |= {work.number: work for work in works}
+        self._by_isbn |= {p.isbn: p for work in works for p in work.printings if p.isbn}
+        self._list(works)
 
     def printing(self, number: int) -> Printing | None:
         """Return the printing of this number."""

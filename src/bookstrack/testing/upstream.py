@@ -18,6 +18,7 @@ from msgspec import Struct, field
 from bookstrack.testing.catalogue import Catalogue
 from bookstrack.testing.control import Control
 from bookstrack.testing.exchange import Answer, Asked, Wire
+from bookstrack.testing.exported import exported_books
 from bookstrack.testing.faults import Fault, FaultKind, break_off, drip, faulty, swell
 from bookstrack.testing.generated import generated_isbn
 from bookstrack.testing.wire_covers import CoversWire
@@ -154,6 +155,15 @@ class FakeUpstream:
         By ``generated_isbn(i)`` and by their ids they are always known.
         """
         self.catalogue.add_books(count)
+
+    def add_export(self, data: bytes) -> None:
+        """Let Google, Open Library and ISBNdb know the books of an export file as well.
+
+        Raises:
+            Unreadable: nothing can be read from the file.
+        """
+        works, people = exported_books(data)
+        self.catalogue.take_in(works, people)
 
     def say(self, *said: Said) -> None:
         """Let Gemini give these answers next, one per call."""
