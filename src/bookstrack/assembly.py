@@ -42,6 +42,7 @@ from bookstrack.maintenance import Maintenance
 from bookstrack.pipelines.batch_enrichment import BatchEnrichment
 from bookstrack.pipelines.bookshelf_scan import BookshelfScan, ScanParts
 from bookstrack.pipelines.csv_parts import open_import
+from bookstrack.pipelines.import_workflow import ImportWorkflow, WorkflowParts
 from bookstrack.pipelines.scan_readers import Readers, open_readers
 from bookstrack.providers import google_books, isbndb, open_library, wikidata
 from bookstrack.providers.base import Provider
@@ -208,6 +209,11 @@ async def open_assembly(
             _surroundings(settings, storage, bus, clock, metrics),
             [
                 *_pipelines(settings, storage, catalogue, readers),
+                ImportWorkflow(
+                    WorkflowParts(
+                        catalogue=catalogue, store=store, images=images, blobs=storage.blobs
+                    )
+                ),
                 open_import(settings, storage, catalogue, gemini, roster=roster, clock=clock),
             ],
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from io import BytesIO
 
 import aiohttp
@@ -63,6 +64,7 @@ ANSWERS = {
     "/doc/asyncapi.json": ["/doc/asyncapi.json"],
     "/api/v2/scans/{job_id}/spines/{name}": ["/api/v2/scans/x/spines/0-0.jpg",
                                              "/api/v2/scans/x/spines/0-0.jpg?token=x"],
+    "/v2/import/workflow/{workflow_id}": ["/v2/import/workflow/x"],
     "/api/v2/flags": ["/api/v2/flags", "?userId=reader-1", "?userId="],
     "/ws/progress": ["/ws/progress", "?jobId=x", "?jobId=x&token=y"],
 }  # fmt: skip
@@ -125,6 +127,7 @@ BODIES = {
     "/api/v2/imports": [{}],
     "/api/v2/imports/preview": [{}],
     "/api/import/csv-gemini": [{}],
+    "/v2/import/workflow": [{"isbn": "9791095546719"}, {"isbn": "x"}, {}],
     "/api/token/refresh": [{"jobId": JOB, "oldToken": "x"}, {}],
     "/v1/token/refresh": [{"jobId": JOB, "oldToken": "x"}, {}],
     "/api/v2/books/enrich": [{"barcode": FERRY}, {"barcode": UNKNOWN}, {"barcode": "x"}, {}],
@@ -274,6 +277,19 @@ async def test_answers_about_imports_are_what_the_document_says(api, document):
                 answer = await api.get(path, headers=headers)
                 assert answer.status in (200, 204), template
                 document.check(template, "get", answer)
+
+
+async def test_answers_about_workflows_are_what_the_document_says(api, document):
+    start, status = "/v2/import/workflow", "/v2/import/workflow/{workflow_id}"
+    document.check(start, "post", await api.post(start, data=upload(EXPORT)))
+    for isbn in ("9780571114436", UNKNOWN):
+        answer = await api.post(start, json={"isbn": isbn})
+        document.check(start, "post", answer)
+        path = status.replace("{workflow_id}", answer.json["workflowId"])
+        while (answer := await api.get(path)).json["status"] == "running":
+            document.check(status, "get", answer)
+            await asyncio.sleep(0.05)
+        document.check(status, "get", answer)
 
 
 async def test_answers_about_scans_are_what_the_document_says(start):

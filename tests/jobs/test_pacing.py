@@ -15,6 +15,7 @@ def test_the_defaults_are_those_of_the_throttle_table():
         PipelineName.BATCH_ENRICHMENT: PersistRule(5, 10),
         PipelineName.CSV_IMPORT: PersistRule(20, 30),
         PipelineName.AI_SCAN: PersistRule(1, 60),
+        PipelineName.IMPORT_WORKFLOW: PersistRule(1, 60),
     }
     assert persist_rules(JobSettings().persist_every) == expected
     assert persist_rules(()) == expected

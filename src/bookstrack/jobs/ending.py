@@ -28,6 +28,7 @@ _UNEXPECTED = {
     PipelineName.BATCH_ENRICHMENT: ("E_BATCH_PROCESSING_FAILED", "The books"),
     PipelineName.CSV_IMPORT: ("E_CSV_PROCESSING_FAILED", "The file"),
     PipelineName.AI_SCAN: ("E_AI_SCAN_FAILED", "The photos"),
+    PipelineName.IMPORT_WORKFLOW: ("E_INTERNAL", "The book"),
 }
 _WAYS_OUT = {
     PipelineName.CSV_IMPORT: {

@@ -32,6 +32,7 @@ _DEFAULTS = {
     PipelineName.BATCH_ENRICHMENT: PersistRule(5, 10),
     PipelineName.CSV_IMPORT: PersistRule(20, 30),
     PipelineName.AI_SCAN: PersistRule(1, 60),
+    PipelineName.IMPORT_WORKFLOW: PersistRule(1, 60),
 }
 
 

@@ -11,11 +11,17 @@ from bookstrack.model.naming import camel_name
 
 
 class PipelineName(StrEnum):
-    """What a job does; no other value is ever sent."""
+    """What a job does. Of the last kind clients know by its own routes alone; it is never sent."""
 
     BATCH_ENRICHMENT = "batch_enrichment"
     CSV_IMPORT = "csv_import"
     AI_SCAN = "ai_scan"
+    IMPORT_WORKFLOW = "import_workflow"
+
+    @property
+    def is_told(self) -> bool:
+        """Tell whether clients know of this kind of job."""
+        return self is not PipelineName.IMPORT_WORKFLOW
 
 
 class JobStatus(StrEnum):

@@ -44,6 +44,7 @@ from bookstrack.web.routes import (
     socket_http,
     streams,
     system,
+    workflows,
 )
 from bookstrack.web.routes.search import Views
 from bookstrack.web.routes.system import ChannelsDocument, Documents, documents
@@ -93,7 +94,7 @@ class Application:
         settings = self.parts.settings
         modules: list[Any] = [search, books, enrichment, legacy, covers, metrics, flags, system]
         modules += [batch, imports, jobs, job_results, job_cancels, streams, socket_http]
-        modules += [scans, barcodes]
+        modules += [scans, barcodes, workflows]
         if settings.api.external_routes:
             modules.append(external)
         if settings.api.test_endpoints:

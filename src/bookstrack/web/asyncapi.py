@@ -30,6 +30,7 @@ from bookstrack.web.socket_v1 import CompleteData, ErrorData, ProgressData
 _Json = dict[str, Any]
 
 _REF = "#/components/schemas/{name}"
+_PIPELINES = [name.value for name in PipelineName if name.is_told]
 _LOGGED = (JobStarted, JobProgress, JobComplete, Error)
 _V1: dict[str, type[Struct] | None] = {
     "ready_ack": None,
@@ -78,6 +79,7 @@ def _schemas() -> _Json:
     kinds += [*PAYLOADS, *CLIENT_MESSAGES]
     kinds += [kind for kind in _V1.values() if kind is not None]
     _, components = schema_components(dict.fromkeys(kinds), ref_template=_REF)
+    components["PipelineName"]["enum"] = _PIPELINES
     return components
 
 
@@ -130,7 +132,7 @@ def _envelope(kind: Any) -> _Json:
     properties: _Json = {
         "type": {"const": type_of(kind)},
         "jobId": {"type": "string"},
-        "pipeline": {"enum": [name.value for name in PipelineName]},
+        "pipeline": {"enum": _PIPELINES},
         "timestamp": {"type": "integer", "description": "Unix time in ms"},
         "version": {"const": VERSION},
         "payload": _ref(kind),

@@ -102,6 +102,12 @@ class JobAccess:
         """Tell whether the admin token comes with a request."""
         return self._is_admin(_bearer(exchange))
 
+    async def _job(self, job_id: str) -> Job:
+        job = await self._board.job(path_id(job_id))
+        if not job.pipeline.is_told:
+            raise unknown_job(job_id)
+        return job
+
     def _is_admin(self, bearer: str) -> bool:
         if not self._admin or not bearer:
             return False
@@ -114,7 +120,7 @@ class JobAccess:
             NotFound: no such job.
             Unauthorized: a wrong or expired token, or none for an id that can be guessed [J3].
         """
-        return self.check(await self._board.job(path_id(job_id)), exchange)
+        return self.check(await self._job(job_id), exchange)
 
     def check(self, job: Job, exchange: Exchange) -> Job:
         """Check the token of a request that need not have one.
@@ -137,11 +143,11 @@ class JobAccess:
             NotFound: no such job.
         """
         if admin and self.admin(exchange):
-            return await self._board.job(path_id(job_id))
+            return await self._job(job_id)
         token = self.token(exchange)
         if token is None:
             raise missing_token()
-        job = await self._board.job(path_id(job_id))
+        job = await self._job(job_id)
         self._board.authorize(job, token)
         return job
 
@@ -157,7 +163,7 @@ class JobAccess:
         token = self.token(exchange, body_token)
         if token is None and required:
             raise missing_token()
-        job = await self._board.job(path_id(job_id))
+        job = await self._job(job_id)
         if token is not None:
             self._board.authorize(job, token)
         return job
@@ -187,6 +193,8 @@ class JobDesk(JobAccess):
             NotFound, Unauthorized: as there.
         """
         standing = await self.board.status(path_id(job_id))
+        if not standing.job.pipeline.is_told:
+            raise unknown_job(job_id)
         self.check(standing.job, exchange)
         return standing
 

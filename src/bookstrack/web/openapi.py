@@ -17,6 +17,7 @@ from msgspec import NODEFAULT, Struct
 from msgspec.json import schema_components
 from msgspec.structs import FieldInfo, fields
 
+from bookstrack.model.job import PipelineName
 from bookstrack.web.contract import Shape
 from bookstrack.web.envelope import Metadata
 
@@ -122,6 +123,7 @@ def openapi_document(app: Litestar) -> dict[str, Any]:
         name: {"schema": {"type": "string"}, "description": text} for name, text in _HEADERS.items()
     }
     schemas = document["components"]["schemas"]
+    schemas["PipelineName"]["enum"] = [name.value for name in PipelineName if name.is_told]
     _describe_bodies(app, document)
     for struct in _sent(app):
         if struct.__name__ in schemas:
