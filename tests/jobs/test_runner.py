@@ -226,7 +226,8 @@ async def test_items_stored_without_their_event_count_after_a_crash(world, here)
     world.gone.add(here.executor)
     there.engine._run(started.job.id)
     await world.settle()
-    assert (await there.board.status(started.job.id)).event.processed == 6
+    event = (await there.board.status(started.job.id)).event
+    assert (event.processed, event.progress) == (6, 0.6)
 
 
 async def test_a_job_that_kills_whoever_runs_it_is_ended(world, here):

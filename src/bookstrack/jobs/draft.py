@@ -53,6 +53,8 @@ class Draft:
         self.processed = max(event.processed, sum(state in _COUNTED for state in states))
         self.succeeded = max(event.succeeded, states.count(ItemState.DONE))
         self.failed = max(event.failed, states.count(ItemState.ERROR))
+        if known.job.pipeline is PipelineName.BATCH_ENRICHMENT:  # there progress is the share
+            self.progress = max(self.progress, min(self.share, MOST_WHILE_RUNNING))
 
     def count(self, state: ItemState) -> None:
         """Add one item that has ended."""
