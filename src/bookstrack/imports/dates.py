@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from calendar import monthrange
 from collections.abc import Iterable
+from datetime import date, timedelta
 from enum import StrEnum
 from functools import lru_cache
 
@@ -21,11 +22,15 @@ class DateOrder(StrEnum):
 _FIRST_YEAR, _LAST_YEAR = 1000, 9999
 _LONGEST = 64
 _PIVOT = 70  # of two-digit years
+_WHOLE = len("YYYY-MM-DD")
 _TIME = r"(?:[T ,]+\d{1,2}:.*)?"
 _YEAR_FIRST = re.compile(rf"\[?(\d{{4}})(?:[-/.](\d{{1,2}})(?:[-/.](\d{{1,2}}))?)?\]?{_TIME}")
 _YEAR_LAST = re.compile(rf"(\d{{1,2}})([-/.])(\d{{1,2}})\2(\d{{4}}|\d{{2}}){_TIME}")
 _COMPACT = re.compile(r"\d{8}")
-_LETTERS = re.compile(r"[^\W\d_]{3}")
+_LETTERS = re.compile(r"[^\W\d_]{3}|年")
+_CLOCK = re.compile(r"[\s,]+(?:at\s+|um\s+)?\d{1,2}:\d\d.*")
+_SHORT_DAY = re.compile(r"(\d{1,2})[-.\s]+([^\W\d_]{3,9})[-.\s]+(\d\d)")
+_SHORT_MONTH = re.compile(r"([^\W\d_]{3,9})\.?-(\d\d)")
 _DAY = r"(?:\d{4}[-/.]\d{1,2}(?:[-/.]\d{1,2})?(?!\d)|\d{1,2}[/.]\d{1,2}[/.]\d{4})(?:T[\d:.]+Z?)?"
 _RANGE = re.compile(
     rf"({_DAY})\s{{0,3}}(?:(-|–|—|/|\bto\b)\s{{0,3}}({_DAY})?)?|[-–—]\s{{0,3}}({_DAY})"
@@ -52,8 +57,21 @@ def read_date(text: str, order: DateOrder = DateOrder.MONTH_FIRST) -> str | None
         if month > 12 and match[2] != ".":
             day, month = month, day
         return _joined(year, month, day) if 1 <= month <= 12 else None
-    is_other = _LETTERS.search(text) or _COMPACT.fullmatch(text)
-    return parse_date(text, this_year=_LAST_YEAR) if is_other else None
+    if _LETTERS.search(text) is None and _COMPACT.fullmatch(text) is None:
+        return None
+    return _in_words(_CLOCK.sub("", text, count=1))
+
+
+def _in_words(text: str) -> str | None:
+    """Read a day with the name of its month, also as spreadsheets shorten it: ``02-Jan-20``."""
+    day, month = _SHORT_DAY.fullmatch(text), _SHORT_MONTH.fullmatch(text)
+    if day is not None:
+        found = parse_date(f"{day[1]} {day[2]} {_full_year(day[3])}", this_year=_LAST_YEAR)
+        return found if found is not None and len(found) == _WHOLE else None
+    if month is not None:
+        found = parse_date(f"{month[1]} {_full_year(month[2])}", this_year=_LAST_YEAR)
+        return found if found is not None and len(found) > len("YYYY") else None
+    return parse_date(text, this_year=_LAST_YEAR)
 
 
 def _full_year(digits: str) -> int:
@@ -105,6 +123,17 @@ def ranges(text: str) -> list[tuple[str, str]]:
 
 LONGEST_LIST = 4_096
 """Characters of a list of dates that are read."""
+
+
+_COUNTED = re.compile(r"[2-5]\d{4}(?:\.\d+)?")
+_COUNTED_FROM = date(1899, 12, 30)
+
+
+def counted_day(text: str) -> str | None:
+    """Return the day of a number such as 43832, as spreadsheets count days: 1954 to 2064."""
+    if _COUNTED.fullmatch(text) is None:
+        return None
+    return (_COUNTED_FROM + timedelta(days=int(text[:5]))).isoformat()
 
 
 def is_before(one: str, other: str) -> bool:

@@ -79,54 +79,71 @@ NUMBERS_OF_BOOKS = (Field.ISBN13, Field.ISBN10, Field.ISBN)
 # In the order of the fields, and for each field best name first: "date added" beats "timestamp".
 _NAMES = {
     Field.TITLE: "title, book title, book name, book, name, work title, titel, titre, título, "
-    "titolo",
-    Field.SUBTITLE: "subtitle",
+    "titolo, product name",
+    Field.SUBTITLE: "subtitle, untertitel, sous-titre, subtítulo, sottotitolo",
     Field.AUTHOR: "author, authors, author name, author names, by, writer, primary author, "
-    "author text, creator, creators, autor, auteur, autore, verfasser",
+    "author text, creator, creators, autor, autoren, auteur, auteurs, autore, autori, autores, "
+    "verfasser",
     Field.AUTHOR_SORTED: "author l-f, author sort, author (last, first)",
     Field.CONTRIBUTORS: "contributors, additional authors",
-    Field.ISBN13: "isbn13, isbn-13, ean, ean13, gtin",
-    Field.ISBN10: "isbn10, isbn-10",
+    Field.ISBN13: "isbn13, isbn-13, ean isbn13, ean, ean13, gtin",
+    Field.ISBN10: "isbn10, isbn-10, upc isbn10",
     Field.ISBN: "isbn, isbns, isbn/uid, isbn number, barcode",
-    Field.PUBLISHER: "publisher, publisher name, imprint, verlag, éditeur",
+    Field.PUBLISHER: "publisher, publisher name, imprint, verlag, éditeur, editorial, editore, "
+    "editora, uitgever",
     Field.YEAR: "year, publication year, year published, published, publish date, published date, "
-    "publication date, pubdate, date published, jahr, année",
-    Field.ORIGINAL_YEAR: "original publication year, first published",
-    Field.PAGES: "pages, page count, number of pages, num pages, length, seiten",
-    Field.LANGUAGE: "language, languages, language code, lang",
-    Field.RATING: "my rating, rating, star rating, user rating, stars, score, bewertung, note",
-    Field.STATUS: "exclusive shelf, read status, status, reading status, shelf, bookshelf, state",
-    Field.SHELVES: "bookshelves, shelves, tags, collections, labels, lists",
-    Field.DATE_ADDED: "date added, added, shelf date, entry date, acquired, timestamp, created",
-    Field.DATE_STARTED: "date started, started, start date, started reading",
+    "publication date, pubdate, date published, year of publication, release date, jahr, "
+    "erscheinungsjahr, erscheinungsdatum, année, année de publication, date de publication, año, "
+    "año de publicación, anno, anno di pubblicazione",
+    Field.ORIGINAL_YEAR: "original publication year, original year published, first published, "
+    "first publish year",
+    Field.PAGES: "pages, page count, number of pages, num pages, length, seiten, seitenzahl, "
+    "nombre de pages, páginas, número de páginas, pagine, numero di pagine",
+    Field.LANGUAGE: "language, languages, language code, lang, sprache, langue, idioma, lingua",
+    Field.RATING: "my rating, rating, star rating, user rating, my ratings, personal rating, "
+    "stars, score, bewertung, note, puntuación, valoración, valutazione, voto",
+    Field.STATUS: "exclusive shelf, read status, status, reading status, shelf, bookshelf, state, "
+    "statut, estado, stato, lesestatus",
+    Field.SHELVES: "bookshelves, shelves, tags, collections, labels, lists, schlagwörter, "
+    "étiquettes, etiquetas, etichette",
+    Field.DATE_ADDED: "date added, added, added at, added on, added date, shelf date, entry date, "
+    "acquired, date acquired, purchase date, timestamp, created, created at, hinzugefügt am",
+    Field.DATE_STARTED: "date started, started, start date, started reading, started at, "
+    "started on, began, begonnen am",
     Field.DATE_FINISHED: "date read, date finished, finished, finish date, last date read, "
-    "end date, completed, read date",
-    Field.REVIEW: "my review, review, review content, review text, comments",
-    Field.NOTES: "private notes, notes, comment",
-    Field.FORMAT: "binding, format, book format, media, cover type",
-    Field.SERIES: "series, series name",
-    Field.SERIES_NUMBER: "series index, volume, number in series, series number",
-    Field.DESCRIPTION: "description, summary",
-    Field.GOODREADS_ID: "goodreads id, goodreads key",
-    Field.OPEN_LIBRARY_ID: "olid, openlibrary key",
+    "end date, completed, read date, finished reading, finished at, finished on, date completed, "
+    "completed at, completed on, reading date, read at, read on, gelesen am, beendet am, "
+    "date de lecture, fecha de lectura, data di lettura, read, gelesen, lu, leído, letto",
+    Field.REVIEW: "my review, review, review content, review text, comments, rezension, reseña, "
+    "recensione",
+    Field.NOTES: "private notes, notes, comment, my notes, notizen, notas",
+    Field.FORMAT: "binding, format, book format, media, cover type, book type, einband",
+    Field.SERIES: "series, series name, reihe, serie, série",
+    Field.SERIES_NUMBER: "series index, volume, number in series, series number, series sequence, "
+    "series order, volume number",
+    Field.DESCRIPTION: "description, summary, beschreibung, descripción, descrizione",
+    Field.GOODREADS_ID: "goodreads id, goodreads key, goodreads book id",
+    Field.OPEN_LIBRARY_ID: "olid, openlibrary key, openlibrary id, open library id",
     Field.OPEN_LIBRARY_WORK: "work id",
     Field.OPEN_LIBRARY_EDITION: "edition id",
-    Field.ASIN: "asin",
-    Field.GOOGLE_BOOKS_ID: "google books id",
+    Field.ASIN: "asin, audible product id",
+    Field.GOOGLE_BOOKS_ID: "google books id, google volume id",
 }
 MAPPABLE = tuple(_NAMES)
 """The fields a mapping from outside may name."""
 
 _SIGNS = re.compile(r"[\W_]+")
+_HUMP = re.compile(r"(?<=[^\W\d_A-Z])(?=[A-Z])")  # of "pageCount"
 
 
 @lru_cache(maxsize=1024)
 def header_key(name: str) -> str:
     """Return a column's name without case, accents and punctuation.
 
-    "ISBN/UID" gives ``isbn uid``, "Author(s)" gives ``author``.
+    "ISBN/UID" gives ``isbn uid``, "Author(s)" gives ``author``, "pageCount" ``page count``.
     """
-    return _SIGNS.sub(" ", fold(name[:200]).replace("(s)", "")).strip()
+    apart = _HUMP.sub(" ", name[:200])
+    return _SIGNS.sub(" ", fold(apart).replace("(s)", "")).strip()
 
 
 def _split(names: str) -> tuple[str, ...]:

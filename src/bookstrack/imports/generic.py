@@ -6,9 +6,10 @@ from bookstrack.imports.dates import ranges
 from bookstrack.imports.export import Format, SkipReason
 from bookstrack.imports.fields import GENERIC_NAMES, Field
 from bookstrack.imports.layout import Cells, Layout
+from bookstrack.imports.statuses import status_of
 
-_YES = frozenset({"yes", "y", "true", "x", "✓", "✔", "ja", "oui", "si", "sí"})
-_NO = frozenset({"no", "n", "false", "-", "nein", "non"})
+_YES = frozenset({"yes", "y", "true", "1", "x", "✓", "✔", "ja", "oui", "si", "sí"})
+_NO = frozenset({"no", "n", "false", "0", "-", "nein", "non"})
 
 
 def _fits(names: frozenset[str]) -> bool:
@@ -17,7 +18,7 @@ def _fits(names: frozenset[str]) -> bool:
 
 
 def _adapt(cells: Cells) -> SkipReason | None:
-    """Read "finished: yes" as a status, and a range of dates as start and finish."""
+    """Read "finished: yes" and "read: abandoned" as a status, a range of dates as both its ends."""
     finished = cells.get(Field.DATE_FINISHED)
     if finished is None:
         return None
@@ -26,6 +27,8 @@ def _adapt(cells: Cells) -> SkipReason | None:
         del cells[Field.DATE_FINISHED]
         if answer in _YES:
             cells.setdefault(Field.STATUS, "finished")
+    elif status_of(finished).is_known:
+        cells.setdefault(Field.STATUS, cells.pop(Field.DATE_FINISHED))
     else:
         _spread_range(cells, finished)
     return None

@@ -9,7 +9,7 @@ from bookstrack.imports.cells import bare
 from bookstrack.imports.dates import read_date
 from bookstrack.imports.fields import Field, header_key
 from bookstrack.imports.isbns import holds_isbn
-from bookstrack.imports.sniff import KNOWN_NAMES
+from bookstrack.imports.sniff import KNOWN_NAMES, NAMES_OF_BOOKS
 
 Rows = Sequence[Sequence[str]]
 
@@ -26,7 +26,9 @@ def is_header(first: Sequence[str], second: Sequence[str] | None) -> bool:
     cells = [bare(cell) for cell in first]
     if any(map(holds_isbn, cells)):
         return False
-    if second is None or any(header_key(cell) in KNOWN_NAMES for cell in cells):
+    keys = {header_key(cell) for cell in cells}
+    # "read" alone may as well be what the first row says of its book.
+    if second is None or keys & NAMES_OF_BOOKS or len(keys & KNOWN_NAMES) > 1:
         return True
     return [_kind(cell) for cell in cells] != [_kind(bare(cell)) for cell in second]
 

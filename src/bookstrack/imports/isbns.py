@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from functools import lru_cache
+from itertools import chain
 
 from msgspec import Struct
 from stdnum import ean
@@ -18,6 +20,8 @@ _LONGEST = 400
 _PLAIN = re.compile(r"97[89][0-9]{10}")
 _SHORT = re.compile(r"\d{8}[\dXx](?:\.0)?")
 _SEVERAL = re.compile(r"[,;|/\s]+")
+_AROUND = " []{}()<>#*.,;:'\"“”„‘’"
+_FULL = re.compile(r"(\d)[.,](\d{12})E\+?12", re.I)  # a spreadsheet's notation with all digits
 
 
 class FoundIsbn(Struct, frozen=True):
@@ -53,14 +57,19 @@ def read_isbn(cell: str, *, padded: bool) -> str | None:
     text = cell[:_LONGEST]
     if _PLAIN.fullmatch(text) and ean.calc_check_digit(text[:-1]) == text[-1]:
         return text  # as almost all are; the long way takes ten times as long
-    found = Isbn.printed(text, sbn=padded and _SHORT.fullmatch(text) is not None)
-    if found is not None and found.isbn13 is not None:
-        return found.isbn13
+    whole = Isbn.printed(text, sbn=padded and _SHORT.fullmatch(text) is not None)
+    several = (Isbn.printed(part) for part in _parts(text))
+    found = (isbn.isbn13 for isbn in chain((whole,), several) if isbn is not None)
+    return next(filter(None, found), None)
+
+
+def _parts(text: str) -> Iterator[str]:
+    """Yield what else of a cell may be a number: without signs around it, or one of several."""
+    full = _FULL.fullmatch(text)
+    yield full[1] + full[2] if full is not None else text.strip(_AROUND)
     parts = _SEVERAL.split(text)
-    if len(parts) < 2:
-        return None
-    several = map(Isbn.printed, parts)
-    return next((isbn.isbn13 for isbn in several if isbn is not None and isbn.isbn13), None)
+    if len(parts) > 1:
+        yield from parts
 
 
 def holds_isbn(cell: str) -> bool:

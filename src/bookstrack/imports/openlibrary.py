@@ -1,4 +1,4 @@
-"""Reading logs of Open Library: keys and shelves, no titles."""
+"""Reading logs of Open Library: keys and shelves; newer ones have titles, too."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ _COLUMNS = {
     Field.STATUS: ("bookshelf",),
     Field.TITLE: ("title",),
     Field.AUTHOR: ("author", "authors"),
+    Field.ORIGINAL_YEAR: ("first publish year",),
+    Field.RATING: ("my ratings", "my rating"),
 }
 
 

@@ -1,4 +1,4 @@
-"""Exports of Openreads."""
+"""Exports of Openreads, of its first version, too, which knew one reading of a book."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ _COLUMNS = {
     Field.SHELVES: ("tags",),
     Field.REVIEW: ("my review",),
     Field.NOTES: ("notes",),
-    Field.FORMAT: ("book format",),
+    Field.FORMAT: ("book format", "book type"),
+    Field.DATE_STARTED: ("start date",),
+    Field.DATE_FINISHED: ("finish date",),
     Field.READINGS: ("readings",),
     Field.DATE_ADDED: ("date added",),
 }
@@ -30,7 +32,7 @@ _MOST_READINGS = 500
 
 
 def _fits(names: frozenset[str]) -> bool:
-    return {"readings", "book format"} <= names
+    return {"readings", "book format"} <= names or {"favourite", "deleted", "my review"} <= names
 
 
 def _adapt(cells: Cells) -> SkipReason | None:

@@ -8,7 +8,9 @@ from functools import lru_cache
 
 _HIGHEST = 100.0
 _SCALES = (5, 10, 20, 100)
-_NUMBER = re.compile(r"(\d{1,3}(?:[.,]\d{1,4})?)\s*(?:stars?|sterne|étoiles?|\*|★|⭐)?", re.I)
+_NUMBER = re.compile(
+    r"(\d{1,3}(?:[.,]\d{1,4})?)(\s*½|\s1/2)?\s*(?:stars?|sterne|étoiles?|\*|★|⭐)?", re.I
+)
 _FRACTION = re.compile(
     r"(\d{1,3}(?:[.,]\d{1,4})?)\s*(?:/|of|out of|von|sur)\s*(\d{1,3})(?:\s*stars?)?", re.I
 )
@@ -42,8 +44,10 @@ def whole_stars(exact: float) -> int:
 
 def _number(text: str) -> float | None:
     match = _NUMBER.fullmatch(text.strip()) if len(text) <= 40 else None
-    number = float(match[1].replace(",", ".")) if match is not None else None
-    return number if number is not None and number <= _HIGHEST else None
+    if match is None:
+        return None
+    number = float(match[1].replace(",", ".")) + (0.5 if match[2] else 0.0)
+    return number if number <= _HIGHEST else None
 
 
 def _own_scale(text: str) -> float | None:

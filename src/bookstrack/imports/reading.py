@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from bookstrack.imports.cells import one_line, prose
-from bookstrack.imports.dates import DateOrder, is_before, read_date
+from bookstrack.imports.dates import DateOrder, counted_day, is_before, read_date
 from bookstrack.imports.export import Doubt, Reading, ReadingStatus
 from bookstrack.imports.fields import Field
 from bookstrack.imports.layout import Cells
@@ -46,7 +46,8 @@ def _word_among(tags: list[str], ways: Ways) -> str | None:
     """Return the tag that says the status, in files where no column does."""
     if not ways.status_from_shelves:
         return None
-    return next((tag for tag in tags if status_of(tag, given=ways.statuses).is_known), None)
+    known = (tag for tag in tags if status_of(tag, given=ways.statuses, is_tag=True).is_known)
+    return next(known, None)
 
 
 def _status(
@@ -99,7 +100,8 @@ def _day(cells: Cells, field: Field, ways: Ways, doubts: Doubts) -> str | None:
     cell = cells.get(field)
     if cell is None:
         return None
-    found = read_date(cell.strip("[] "), ways.orders.get(field, DateOrder.MONTH_FIRST))
+    text = cell.strip("[] ")
+    found = read_date(text, ways.orders.get(field, DateOrder.MONTH_FIRST)) or counted_day(text)
     if found is None and not set(cell) <= set("0-/. "):
         doubts.append((Doubt.UNREADABLE_DATE, f"“{cell[:40]}” is no date"))
     return found

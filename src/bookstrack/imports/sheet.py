@@ -24,6 +24,7 @@ from bookstrack.imports.sniff import (
     layout_of,
     mapped_places,
     places,
+    spare_places,
 )
 from bookstrack.imports.tokens import Dialect, Record, records
 
@@ -47,7 +48,11 @@ _GUESSED_FROM = 200
 
 
 class Sheet(Struct, frozen=True, kw_only=True):
-    """A table. ``records`` are the data rows; ``first_row`` is the number of the first one."""
+    """A table. ``records`` are the data rows; ``first_row`` is the number of the first one.
+
+    ``spares`` are further columns of the same name as that of a field, for rows in which it is
+    empty.
+    """
 
     text: str
     dialect: Dialect
@@ -58,6 +63,7 @@ class Sheet(Struct, frozen=True, kw_only=True):
     places: dict[Field, int]
     certainty: Certainty
     removed: slice = slice(0, 0)
+    spares: dict[Field, tuple[int, ...]] = {}
 
     @property
     def first_row(self) -> int:
@@ -201,6 +207,7 @@ def _table(
         places=at,
         certainty=certainty,
         removed=removed,
+        spares=spare_places(header, at) if has_header else {},
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from bookstrack.imports import (
@@ -17,9 +17,9 @@ from bookstrack.imports import (
     storygraph,
 )
 from bookstrack.imports.export import Format
-from bookstrack.imports.fields import Field, header_key
+from bookstrack.imports.fields import NUMBERS_OF_BOOKS, Field, header_key
 from bookstrack.imports.layout import Layout
-from bookstrack.imports.mapping import Mapping
+from bookstrack.imports.mapping import Mapping as ColumnMapping
 
 LAYOUTS: Final = (
     goodreads.LAYOUT,
@@ -33,6 +33,14 @@ LAYOUTS: Final = (
     generic.LAYOUT,
 )
 """Every format; the first whose signature fits a header wins, the last fits any."""
+
+NAMES_OF_BOOKS: Final = frozenset(
+    name
+    for layout in LAYOUTS
+    for field in (Field.TITLE, Field.AUTHOR, *NUMBERS_OF_BOOKS)
+    for name in layout.columns.get(field, ())
+)
+"""The header keys of columns that say which book a row is about."""
 
 KNOWN_NAMES: Final = frozenset(
     name for layout in LAYOUTS for names in layout.columns.values() for name in names
@@ -64,7 +72,17 @@ def places(layout: Layout, header: Sequence[str]) -> dict[Field, int]:
     return found
 
 
-def mapped_places(mapping: Mapping, header: Sequence[str]) -> dict[Field, int]:
+def spare_places(header: Sequence[str], at: Mapping[Field, int]) -> dict[Field, tuple[int, ...]]:
+    """Return where columns of the same names as those of the fields stand once more."""
+    keys = [header_key(name) for name in header]
+    spares = {
+        field: tuple(other for other in range(place + 1, len(keys)) if keys[other] == keys[place])
+        for field, place in at.items()
+    }
+    return {field: others for field, others in spares.items() if others}
+
+
+def mapped_places(mapping: ColumnMapping, header: Sequence[str]) -> dict[Field, int]:
     """Return where the fields of a given mapping are; the first column of a field counts."""
     fields = {header_key(name): field for name, field in mapping.columns.items()}
     found: dict[Field, int] = {}

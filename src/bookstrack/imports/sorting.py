@@ -111,6 +111,10 @@ class RowSorter:
                 cell = bare(cells[at])
                 if cell:
                     found[field] = cell
+        for field, others in self._sheet.spares.items():
+            known = (bare(cells[at]) for at in others if at < len(cells))
+            if field not in found and (cell := next(filter(None, known), None)):
+                found[field] = cell
         return found
 
     def _header_of(self, field: Field) -> str:
