@@ -418,6 +418,17 @@ async def test_a_preview_makes_no_job(api):
     assert await api.parts.storage.blobs.list("imports") == []
 
 
+async def test_bytes_that_were_repaired_are_told(api):
+    data = "Title,Author\nLe Café,Ana Lund\nÉté,Julio Cort".encode() + b"\xe2azar\n"
+    preview = (await api.post(f"{IMPORTS}/preview", data=form(data))).json["data"]
+    results = await imported(api, data, query="?enrich=false")
+    for told in (preview, results):
+        assert (told["encoding"], told["repairedBytes"]) == ("utf-8", 1)
+    assert results["books"][1]["author"] == "Julio Cortázar"
+    whole = await imported(api, SMALL, query="?enrich=false")
+    assert "repairedBytes" not in whole
+
+
 async def test_plain_csv_is_taken_too(api):
     answer = await api.post(
         IMPORTS, data=SMALL.encode(), headers={"Content-Type": "text/csv; charset=utf-8"}

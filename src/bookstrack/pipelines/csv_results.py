@@ -88,6 +88,7 @@ class ImportResults(Struct, frozen=True, kw_only=True, omit_defaults=True, renam
     library: list[LibraryEntry]
     format: str | None = None
     encoding: str | None = None
+    repaired_bytes: int = 0
     delimiter: str | None = None
     parser: str | None = None
     columns: dict[str, str] | None = None
@@ -198,7 +199,7 @@ def _results(
 def _described(facts: FileFacts | None) -> dict[str, Any]:
     if facts is None:
         return {}
-    names = ("format", "encoding", "delimiter", "parser", "columns", "warnings")
+    names = ("format", "encoding", "repaired_bytes", "delimiter", "parser", "columns", "warnings")
     return {name: getattr(facts, name) for name in names}
 
 

@@ -44,6 +44,7 @@ class ImportResults(Struct, frozen=True, kw_only=True, omit_defaults=True, renam
     library: tuple[LibraryEntry, ...]
     format: str | None = None
     encoding: str | None = None
+    repaired_bytes: int = 0
     delimiter: str | None = None
     parser: str | None = None
     columns: dict[str, str] | None = None
@@ -101,6 +102,7 @@ class Preview(Struct, frozen=True, kw_only=True, omit_defaults=True, rename=came
 
     format: str
     encoding: str
+    repaired_bytes: int = 0
     delimiter: str
     has_header: bool
     header: tuple[str, ...]
@@ -124,6 +126,7 @@ def preview_of(first: Export, *, total: int, parser: str) -> Preview:
     return Preview(
         format=first.format.value,
         encoding=first.encoding,
+        repaired_bytes=first.repaired_bytes,
         delimiter=first.delimiter,
         has_header=first.has_header,
         header=first.header,
