@@ -15,6 +15,7 @@ import pytest
 from bookstrack.testing.processes import server_process
 from conftest import execute
 from job_processes import books, open_look, post, results, worker_process
+from pressure import Stopwatch
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -182,21 +183,26 @@ async def test_the_first_book_is_looked_up_within_200_ms(
     if stores == "postgresql":
         settings["BOOKSTRACK_DATABASE_URL"] = request.getfixturevalue("postgres_url")
     server = await processes(server_process(settings, log=tmp_path / "log"))
-    pauses = []
+
+    def calls():
+        return sum(map(upstream.count, ("google", "openlibrary", "isbndb")))  # not author facts
+
+    seen, pauses = [], []
     async with aiohttp.ClientSession() as session:
-        for number in range(12):
+        for number in range(20):
             await asyncio.sleep(0.3)
-            before = upstream.count()
+            before = calls()
             body = {"jobId": f"quick-start-of-{number:02}", "books": books(number, 3)}
             url = f"{server.url}/v1/enrichment/batch"
             async with session.post(url, json=body) as answer:
                 assert answer.status == 202
-                answered = time.perf_counter()
+                answered, watch = time.perf_counter(), Stopwatch()
             async with asyncio.timeout(10):
-                while upstream.count() == before:  # noqa: ASYNC110 another thread of control
+                while calls() == before:  # noqa: ASYNC110 another thread of control
                     await asyncio.sleep(0.001)
-            pauses.append(time.perf_counter() - answered)
-    record_property("first_call_after_202_ms", [round(pause * 1000) for pause in pauses])
-    assert sorted(pauses[2:])[5] < 0.2, pauses  # half of them: the machine may be busy
+            pauses.append(watch.elapsed)
+            seen.append(round((time.perf_counter() - answered) * 1000))
+    record_property("first_call_after_202_ms", seen)
+    assert max(pauses) < 0.2, (pauses, seen)
     os.kill(server.process.pid, signal.SIGTERM)
     assert await asyncio.to_thread(server.wait) == 0
