@@ -214,7 +214,9 @@ async def open_assembly(
                         catalogue=catalogue, store=store, images=images, blobs=storage.blobs
                     )
                 ),
-                open_import(settings, storage, catalogue, gemini, roster=roster, clock=clock),
+                open_import(
+                    settings, storage, catalogue, gemini, roster=roster, flags=flags, clock=clock
+                ),
             ],
         )
         stack.push_async_callback(crew.close)

@@ -256,10 +256,14 @@ class ScannerNotConfigured(FeatureDisabled):
 
 
 class ProviderProblem(BooksTrackError):
-    """An outside source could not be used. ``provider`` is its internal id (``google``…)."""
+    """An outside source could not be used. ``provider`` is its internal id (``google``…).
+
+    ``message`` is for operators: it may name paths and statuses; ``told`` is for readers.
+    """
 
     code = "PROVIDER_ERROR"
     counts_for_breaker: ClassVar[bool] = False
+    happened: ClassVar[str] = "could not be asked"
 
     def __init__(
         self,
@@ -272,11 +276,17 @@ class ProviderProblem(BooksTrackError):
         super().__init__(message, details=details, retry_after=retry_after)
         self.provider = provider
 
+    @property
+    def told(self) -> str:
+        """Return what happened in words for people, without a full stop."""
+        return f"{self.provider.capitalize()} {self.happened}"
+
 
 class ProviderTimeout(ProviderProblem):
     """No answer in time, or the network failed."""
 
     code = "PROVIDER_TIMEOUT"
+    happened = "did not answer in time"
     counts_for_breaker = True
 
 
@@ -284,6 +294,7 @@ class ProviderFailed(ProviderProblem):
     """A 5xx status, or a body that cannot be read as what the provider promises."""
 
     counts_for_breaker = True
+    happened = "does not work right now"
 
 
 class ProviderUnavailable(ProviderFailed):
@@ -293,15 +304,20 @@ class ProviderUnavailable(ProviderFailed):
 class ProviderBusy(ProviderProblem):
     """The provider asked us to slow down (short-term 429)."""
 
+    happened = "is asked too much right now"
+
 
 class QuotaExhausted(ProviderProblem):
     """The daily quota is used up; ``retry_after`` is the time until its reset."""
+
+    happened = "may not be asked any more today"
 
 
 class ProviderRefused(ProviderProblem):
     """The provider refuses the query (``reason='bad_query'``) or our key (``'auth'``)."""
 
     retryable = False
+    happened = "refused to answer"
 
     def __init__(self, provider: str, message: str, *, reason: str = "bad_query") -> None:
         super().__init__(provider, message, details={"reason": reason})
@@ -312,6 +328,7 @@ class CircuitOpen(ProviderProblem):
     """The breaker of this provider is open; ``retry_after`` is the rest of its cool-down."""
 
     code = "CIRCUIT_OPEN"
+    happened = "has not been working and is left alone for a while"
 
 
 class JobProblem(BooksTrackError):

@@ -188,6 +188,9 @@ async def test_without_an_answer_the_rules_do_what_they_can(served, name):
     assert found["parser"] == "deterministic"
     assert [book["title"] for book in found["books"]] == ["Die Fähre", "Ein Garten", "Das Haus"]
     assert codes(found)[0] == ("ai_unavailable", None)
+    told = found["warnings"][0]["message"]
+    assert told.startswith("Read without AI: Gemini ")
+    assert "generateContent" not in told
 
 
 @pytest.mark.parametrize("name", FAILURES)
@@ -231,3 +234,15 @@ async def test_no_ai_where_it_is_turned_off(start):
         assert (refused.status, refused.json["error"]["code"]) == (503, "FEATURE_DISABLED")
         assert (await send(api, NAMELESS)).status == 400
         assert api.upstream.count("gemini") == 0
+
+
+async def test_the_flag_turns_the_model_off_and_on_again(served):
+    await served.parts.flags.change("ai_csv_parser", enabled=False)
+    demanded = await send(served, FOREIGN, query="?parser=ai")
+    assert (demanded.status, demanded.json["error"]["code"]) == (503, "FEATURE_DISABLED")
+    unknown = await send(served, NAMELESS)
+    assert (unknown.status, unknown.json["error"]["code"]) == (400, "INVALID_FILE")
+    assert served.upstream.count("gemini") == 0
+    await served.parts.flags.change("ai_csv_parser", enabled=True)
+    served.upstream.say(mapping())
+    assert (await run(served))["parser"] == "ai"

@@ -181,7 +181,7 @@ async def test_rejected_rows_can_be_mended_and_sent_again(api):
     await ended(api, job_id)
     file = await api.get(f"{IMPORTS}/{job_id}/errors.csv")
     assert file.status == 200
-    assert file.headers["Content-Type"].startswith("text/csv")
+    assert file.headers["Content-Type"] == "text/csv; charset=utf-8"
     assert file.body.startswith(b"\xef\xbb\xbf")
     header, *rows = csv.reader(io.StringIO(file.body.decode("utf-8-sig")))
     assert header == ["Title", "Author", "ISBN", "row", "error_code", "error"]

@@ -23,6 +23,8 @@ log = structlog.get_logger(__name__)
 
 REMEMBER_S = 5.0
 SSE_ROLLOUT = "sseRollout"
+AI_CSV_PARSER = "ai_csv_parser"
+"""Off: export files are read without AI."""
 _NEWS = "flags"
 _MIRROR_S = 10 * 365 * 86_400
 
@@ -65,7 +67,7 @@ def default_flags(*, semantic_search: bool = False, ai: bool = False) -> dict[st
     flags = [Flag(name=name) for name in on]
     flags.append(Flag(name=SSE_ROLLOUT, salt="bookstrack:sse-rollout:v1"))
     flags.append(Flag(name="semantic_search", enabled=semantic_search))
-    flags.append(Flag(name="ai_csv_parser", enabled=ai))
+    flags.append(Flag(name=AI_CSV_PARSER, enabled=ai))
     return {flag.name: flag for flag in flags}
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
+
+from bookstrack.access.flags import AI_CSV_PARSER, Flags
 from bookstrack.catalogue.search import Catalogue
 from bookstrack.clock import Clock
 from bookstrack.enrichment.by_key import KeyLookup
@@ -25,6 +28,7 @@ def open_import(
     gemini: Gemini | None,
     *,
     roster: Roster,
+    flags: Flags,
     clock: Clock,
 ) -> CsvImport:
     """Return the pipeline; an AI is asked where there is one and it is allowed."""
@@ -35,6 +39,7 @@ def open_import(
             clock,
             max_rows=settings.imports.csv_max_rows,
             readers=None if asked is None else _readers(settings, asked, answers, clock),
+            allowed=partial(flags.enabled, AI_CSV_PARSER),
         ),
         Enricher(catalogue),
         KeyLookup(roster, clock, keep=answers.keep),
@@ -44,7 +49,7 @@ def open_import(
 
 
 def ai_reads_tables(settings: Settings) -> bool:
-    """Tell whether an AI may be asked about files."""
+    """Tell whether there is an AI to be asked about files; a flag may forbid it."""
     asked = settings.providers
     return (
         not asked.offline

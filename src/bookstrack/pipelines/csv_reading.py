@@ -7,6 +7,7 @@ nothing it says is believed that the rows do not bear out.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import UTC, date, datetime
 from typing import cast
 
@@ -27,6 +28,8 @@ from bookstrack.readers.table_rows import RowReader, RowsRead
 
 log = structlog.get_logger(__name__)
 
+Allowed = Callable[[], Awaitable[bool]]
+"""Tells whether an AI may be asked about files now."""
 DETERMINISTIC, AI = "deterministic", "ai"
 _SURE = 0.5
 _MOST_UNUSABLE = 0.2
@@ -50,12 +53,15 @@ class ReadFile(Struct, frozen=True, kw_only=True):
 
 
 class FileReader:
-    """Reads export files; without ``readers`` no AI is ever asked."""
+    """Reads export files; without ``readers``, or while they are not ``allowed``, without AI."""
 
-    def __init__(self, clock: Clock, *, max_rows: int, readers: Readers | None) -> None:
+    def __init__(
+        self, clock: Clock, *, max_rows: int, readers: Readers | None, allowed: Allowed
+    ) -> None:
         self._clock = clock
         self._max_rows = max_rows
         self._readers = readers
+        self._allowed = allowed
 
     async def read(
         self, data: bytes, options: ImportOptions, *, lookup: bool, keep: Keep
@@ -67,9 +73,9 @@ class FileReader:
         """
         today = datetime.fromtimestamp(self._clock.time(), UTC).date()
         reading = _Reading(data, options, max_rows=self._max_rows, lookup=lookup, today=today)
-        readers = self._readers
+        readers = self._readers if await self._allowed() else None
         if options.parser == AI and readers is None:
-            raise _ai_failed("No AI is set up here")
+            raise _ai_failed("No AI reads files here")
         wanted = options.parser == AI or (options.parser == "auto" and options.format is None)
         if readers is None or not wanted:
             return await reading.plainly()
@@ -147,7 +153,7 @@ class _AiReading:
             return await self._read()
         except ProviderProblem as problem:
             log.warning("ai_unavailable", problem=problem.message)
-            return await self._without(problem.message)
+            return await self._without(problem.told)
 
     async def _read(self) -> ReadFile:
         try:

@@ -8,6 +8,7 @@ from uuid import uuid4
 
 from msgspec import to_builtins
 
+from bookstrack.access.flags import AI_CSV_PARSER
 from bookstrack.assembly import Assembly
 from bookstrack.imports.export import Format, Outline
 from bookstrack.imports.read import check_export
@@ -30,7 +31,12 @@ class ImportDesk:
     def __init__(self, parts: Assembly) -> None:
         self._settings = parts.settings
         self._blobs = parts.storage.blobs
-        self.ai_ready = ai_reads_tables(parts.settings)
+        self._has_ai = ai_reads_tables(parts.settings)
+        self._flags = parts.flags
+
+    async def ai_ready(self) -> bool:
+        """Tell whether an AI can be asked about files now."""
+        return self._has_ai and await self._flags.enabled(AI_CSV_PARSER)
 
     async def outline(self, upload: Upload, options: ImportOptions) -> Outline:
         """Return what a file is.
@@ -38,7 +44,7 @@ class ImportDesk:
         Raises:
             Unreadable: nothing can be read from it.
         """
-        by_ai = options.parser == "ai" or (self.ai_ready and options.parser == "auto")
+        by_ai = options.parser == "ai" or (options.parser == "auto" and await self.ai_ready())
         return await asyncio.to_thread(
             check_export,
             upload.data,
@@ -56,7 +62,7 @@ class ImportDesk:
             FeatureDisabled: something was asked for that this server does not do.
         """
         outline = await self.outline(upload, order.options)
-        check_features(order, ai_ready=self.ai_ready)
+        check_features(order, ai_ready=await self.ai_ready())
         return StartRequest(
             pipeline=PipelineName.CSV_IMPORT,
             items=(),

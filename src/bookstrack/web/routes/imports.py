@@ -37,7 +37,7 @@ from bookstrack.web.routes.route import read, write
 _TAG = "Imports"
 _FORM = "multipart/form-data"
 _BODY_LIMIT = 1024 * MIB  # the real one is a setting, and holds for the file alone
-_CSV = "text/csv; charset=utf-8"
+_CSV = "text/csv"  # the framework names the charset
 _PREVIEWED = 20
 
 _ParserName = Annotated[
@@ -189,7 +189,7 @@ async def preview_import(
         max_rows=parts.settings.imports.csv_max_rows,
         only_first=_PREVIEWED,
     )
-    uncertain = outline.certainty is Certainty.UNCERTAIN and desk.ai_ready
+    uncertain = outline.certainty is Certainty.UNCERTAIN and await desk.ai_ready()
     parser = "ai" if uncertain else "deterministic"
     return reply.data(preview_of(first, total=outline.data_rows, parser=parser))
 
