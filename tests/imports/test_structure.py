@@ -139,3 +139,26 @@ def test_the_longest_cell() -> None:
     assert fates(export) == {2: "book", 3: "book", 4: "error: cell_too_long", 5: "book"}
     assert [book.reading.review for book in export.books] == [long, long, None]
     assert [(one.row, one.code) for one in export.warnings] == [(3, "cut_cell")]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        ',ISBN13\n""\t,\n"l"\t,a",',
+        'ISBN,,,,,,,,,,,,,,i,""1\n"\\"r,=",,,,,,,,,,,,,,,',
+    ],
+)
+def test_rows_of_too_many_cells_with_quotes_that_fit_nowhere(text: str) -> None:
+    export = read(text)
+    assert all(fate.startswith("error: ") for fate in fates(export).values())
+
+
+def test_a_header_that_comes_again_is_no_book() -> None:
+    header = "Title,Author,ISBN"
+    export = read(f'{header}\nA,B C,\n{header}\n"Title" ,Author,ISBN\nTitle,Author,\n')
+    assert fates(export) == {
+        2: "book",
+        3: "skipped: not_a_book",
+        4: "skipped: not_a_book",
+        5: "book",
+    }

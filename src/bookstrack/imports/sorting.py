@@ -10,6 +10,7 @@ from bookstrack.imports.export import (
     RowProblem,
     RowWarning,
     SkippedRow,
+    SkipReason,
 )
 from bookstrack.imports.fields import LONG_TEXTS, NUMBERS_OF_BOOKS, Field
 from bookstrack.imports.layout import Cells
@@ -58,6 +59,10 @@ class RowSorter:
 
     def _take(self, row: int, record: Record) -> None:
         original = self._sheet.own_cells(record)
+        if self._repeats_header(original):
+            reason = SkipReason.NOT_A_BOOK
+            self.skipped.append(SkippedRow(row=row, reason=reason, cells=tuple(original)))
+            return
         fitting = self._fitted(row, record, original)
         if fitting is None:
             message = f"The row has {len(original)} cells, the header {self._shape.width}"
@@ -73,6 +78,13 @@ class RowSorter:
             message = f"The cell under “{self._header_of(field)}” was cut"
             self._warn(row, [(Doubt.CUT_CELL, message)])
         self._adapt(row, cells, original)
+
+    def _repeats_header(self, cells: list[str]) -> bool:
+        """Tell whether a row is the header once more, as where files were put together."""
+        header = self._sheet.header
+        if not self._sheet.has_header or cells[0].strip() != header[0]:
+            return False
+        return tuple(cell.strip() for cell in cells) == header
 
     def _adapt(self, row: int, cells: Cells, original: list[str]) -> None:
         title = cells.get(Field.TITLE, "")
@@ -99,6 +111,8 @@ class RowSorter:
 
     def _quoted(self, record: Record, cells: list[str]) -> list[bool]:
         quoted = quoted_cells(self._sheet.text, self._sheet.dialect, at=record.at)
+        if len(quoted) != len(record.cells):  # quotes that fit nowhere: they say nothing
+            return [False] * len(cells)
         removed = self._sheet.removed
         own = quoted[: removed.start] + quoted[removed.stop :] if removed.stop else quoted
         return own[: len(cells)]
