@@ -16,6 +16,7 @@ import pytest
 from PIL import Image
 
 from bookstrack.model.job import ItemState, JobStatus
+from bookstrack.storage.blobs import Blobs, open_blobs
 from bookstrack.storage.database.engine import open_database
 from bookstrack.storage.database.job_store import JobStore
 from bookstrack.telemetry.metrics import Metrics
@@ -133,6 +134,7 @@ async def test_fifty_kills(upstream, tmp_path):
             await look.ended(jobs, 120)
             for job_id in jobs:
                 await assert_whole(look, store, job_id)
+                await assert_pictures(store, open_blobs(f"file://{tmp_path}/data/objects"), job_id)
         bills.check()
     assert middle >= KILLS // 2
 
@@ -154,6 +156,19 @@ async def assert_whole(look: Look, store: JobStore, job_id: str) -> None:
     assert [one["status"] for one in results["photoResults"]] == ["complete"] * PHOTOS
     assert (results["booksDetected"], results["booksUnique"]) == (PHOTOS * len(BOOKS), len(BOOKS))
     assert results["booksEnriched"] == 1
+
+
+async def assert_pictures(store: JobStore, blobs: Blobs, job_id: str) -> None:
+    """Each spine is there once, noted with the job, and under the address that results tell."""
+    noted = await store.blobs(job_id)
+    names = {f"photo-{photo}" for photo in range(PHOTOS)}
+    names |= {f"spine-{photo}-{n}" for photo in range(PHOTOS) for n in range(len(BOOKS))}
+    assert {blob.name for blob in noted} == names
+    stored = await blobs.list(f"bookshelf-scans/{job_id}")
+    assert sorted(stored) == sorted(blob.path for blob in noted)
+    for book in json.loads((await store.results(job_id)).body)["books"]:
+        name = book["spineUrl"].removeprefix(f"/api/v2/scans/{job_id}/spines/")
+        assert f"bookshelf-scans/{job_id}/spine-{name}" in stored
 
 
 async def test_a_handful_of_kills_while_this_machine_reads(tmp_path, fixtures_dir):

@@ -210,6 +210,14 @@ class Context:
             )
         )
 
+    async def forget_blobs(self, names: Sequence[str]) -> None:
+        """Forget objects that have been deleted: nobody counts or deletes them again."""
+        await self._fenced(
+            lambda: self._store.forget_blobs(
+                self.job.id, self._owner, now=self.clock.time(), names=names
+            )
+        )
+
     async def discard_blob(self, name: str) -> None:
         """Delete an input that is not needed any more, also not by a later run."""
         for blob in await self._store.blobs(self.job.id):

@@ -64,7 +64,7 @@ class BookshelfScan:
         await self._read_photos(ctx, scan, tally)
         scan = scan_items.decode(await ctx.items())
         if not self._parts.keep_photos:
-            await self._drop(scan)
+            await self._drop(ctx, scan)
         _check_read(ctx.job, scan)
         scan = await self._announce_books(ctx, scan, tally)
         await self._look_up(ctx, scan, tally)
@@ -88,6 +88,7 @@ class BookshelfScan:
                 SINGLE_FAILED if tally.single else BATCH_FAILED,
                 "This server has nothing that reads photos",
                 retryable=False,
+                details={"jobId": ctx.job.id, "stage": "analyzing"},
             )
         first = "Analyzing image quality..." if tally.single else "Photos are stored"
         await ctx.emit(
@@ -144,13 +145,16 @@ class BookshelfScan:
             raise
         lookups.finish()
 
-    async def _drop(self, scan: Scan) -> None:
+    async def _drop(self, ctx: Context, scan: Scan) -> None:
         """Delete the photos of a server that keeps none; the broom tries again."""
-        for photo in scan.photos:
+        gone: list[str] = []
+        for given in (photo.input for photo in scan.photos if photo.input.path):
             try:
-                await self._parts.blobs.delete(photo.input.path)
+                await self._parts.blobs.delete(given.path)
+                gone.append(given.name)
             except StorageProblem as problem:
-                log.warning("photo_left", path=photo.input.path, problem=problem.message)
+                log.warning("photo_left", path=given.path, problem=problem.message)
+        await ctx.forget_blobs(gone)
 
 
 async def _looked_up(ctx: Context, lookups: Lookups, detection: Detection) -> scan_items.BookResult:

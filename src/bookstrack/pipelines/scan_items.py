@@ -22,7 +22,8 @@ from bookstrack.scans.results import SeenBook, collect
 class PhotoInput(Struct, frozen=True, kw_only=True, tag="photo"):
     """A photo: its number as the client gave it, and where the prepared picture lies.
 
-    ``name`` is that of the job's blob at ``path``; sides in pixels.
+    ``name`` is that of the job's blob at ``path``, which is empty where the picture could not be
+    stored; sides in pixels.
     """
 
     index: int

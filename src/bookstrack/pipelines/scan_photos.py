@@ -9,7 +9,14 @@ from bookstrack.errors import BooksTrackError, JobCanceled, LeaseLost, StoragePr
 from bookstrack.jobs.context import Context
 from bookstrack.model.job import ItemResult, ItemState
 from bookstrack.pipelines.scan_items import Photo, PhotoResult
-from bookstrack.pipelines.scan_readers import Looked, Read, fault_of, look, read_by
+from bookstrack.pipelines.scan_readers import (
+    Looked,
+    PhotoNotStored,
+    Read,
+    fault_of,
+    look,
+    read_by,
+)
 from bookstrack.pipelines.scan_spines import Spines
 from bookstrack.pipelines.scan_tally import Tally
 from bookstrack.readers.keeping import AnswerCache, within
@@ -125,6 +132,8 @@ def _read_result(read: Read, looked: Looked) -> PhotoResult:
 
 async def _picture(ctx: Context, photo: Photo) -> CheckedPicture:
     given = photo.input
+    if not given.path:
+        raise PhotoNotStored("The photo could not be stored")
     return CheckedPicture(
         body=await ctx.blob(given.name),
         width=given.width,

@@ -34,6 +34,12 @@ BROKEN = "E_SCAN_PHOTO_UNREADABLE"
 _ASKED = {"gemini": GEMINI, "gemini-flash": GEMINI, "ocr": OCR}
 
 
+class PhotoNotStored(BooksTrackError):
+    """A photo that was sent, and lost on its way into the object store."""
+
+    code = "E_SCAN_PHOTO_NOT_STORED"
+
+
 def provider_asked(text: str) -> str:
     """Return ``auto``, ``gemini`` or ``ocr`` for what a caller has asked for."""
     return _ASKED.get(text.strip().lower(), AUTO)

@@ -13,7 +13,12 @@ import structlog
 from msgspec import Struct
 
 from bookstrack.assembly import Assembly
-from bookstrack.errors import InvalidRequest, ScannerNotConfigured, StorageProblem
+from bookstrack.errors import (
+    InvalidRequest,
+    ScannerNotConfigured,
+    StorageProblem,
+    StorageUnavailable,
+)
 from bookstrack.jobs.board import StartRequest
 from bookstrack.model.job import Blob, PipelineName
 from bookstrack.pipelines.scan_items import PhotoInput
@@ -30,6 +35,7 @@ log = structlog.get_logger(__name__)
 LEAST_CONFIDENCE, MOST_CONFIDENCE = 0.4, 0.95
 ACCEPTED = "The photos were accepted"
 _FAMILY = "ai_scan"
+_FOLDER = "bookshelf-scans"
 _AT_ONCE = 2  # pictures being decoded: each may need some 200 MB for a moment
 _JPEG = "image/jpeg"
 _encode = msgspec.json.Encoder().encode
@@ -91,15 +97,10 @@ class ScanDesk:
             _inspect(photo)
         pictures = [await self.picture(photo) for photo in submitted.photos]
         job_id = wishes.job_id or str(uuid4())
-        folder = f"bookshelf-scans/{job_id}"
-        if wishes.job_id is not None:  # a job of this id may have photos already
-            folder += f"/{self._parts.new_id()[:8]}"
-        inputs = [
-            _input(photo.index, picture, folder)
-            for photo, picture in zip(submitted.photos, pictures, strict=True)
-        ]
-        blobs = tuple(map(_blob, inputs, pictures))
-        await self._store(blobs, pictures)
+        indices = [photo.index for photo in submitted.photos]
+        paths = await self._store(job_id, indices, pictures)
+        inputs = list(map(_input, indices, pictures, paths))
+        blobs = map(_blob, inputs, pictures)
         return StartRequest(
             pipeline=PipelineName.AI_SCAN,
             items=tuple(map(_encode, inputs)),
@@ -111,7 +112,7 @@ class ScanDesk:
             family=_FAMILY,
             fingerprint=await asyncio.to_thread(_fingerprint, submitted.photos, wishes),
             message=ACCEPTED,
-            blobs=blobs,
+            blobs=tuple(blob for blob in blobs if blob.path),
             extra={"totalPhotos": len(inputs), "processedPhotos": 0, "booksDetected": 0},
         )
 
@@ -128,22 +129,49 @@ class ScanDesk:
                 problem.details["index"] = photo.index
                 raise
 
-    async def _store(self, blobs: Sequence[Blob], pictures: Sequence[CheckedPicture]) -> None:
-        """Store all pictures or none."""
-        store = self._parts.storage.blobs
-        try:
-            for blob, picture in zip(blobs, pictures, strict=True):
-                await store.put(blob.path, picture.body, content_type=_JPEG)
-        except BaseException:
-            self._parts.background.start(self._forget(blobs), "scan-photos-forget")
-            raise
+    async def _store(
+        self, job_id: str, indices: Sequence[int], pictures: Sequence[CheckedPicture]
+    ) -> list[str]:
+        """Store the pictures; return their paths, "" for one that could not be stored.
 
-    async def _forget(self, blobs: Sequence[Blob]) -> None:
-        for blob in blobs:
+        Raises:
+            StorageUnavailable: none could.
+        """
+        storing = [
+            asyncio.ensure_future(self._put(job_id, index, picture))
+            for index, picture in zip(indices, pictures, strict=True)
+        ]
+        try:
+            await asyncio.wait(storing)
+        except asyncio.CancelledError:
+            self._parts.background.start(self._forget(storing), "scan-photos-forget")
+            raise
+        paths = [one.result() for one in storing]
+        if not any(paths):
+            raise StorageUnavailable("The photos could not be stored")
+        return paths
+
+    async def _put(self, job_id: str, index: int, picture: CheckedPicture) -> str:
+        store, folder, name = self._parts.storage.blobs, f"{_FOLDER}/{job_id}", f"photo-{index}.jpg"
+        path = f"{folder}/{name}"
+        try:
+            if not await store.put_new(path, picture.body, content_type=_JPEG):
+                # A job of this id, which the client chose, has a photo there already.
+                path = f"{folder}/{self._parts.new_id()[:8]}/{name}"
+                await store.put(path, picture.body, content_type=_JPEG)
+        except StorageProblem as problem:
+            log.warning("photo_not_stored", path=path, problem=problem.message)
+            return ""
+        return path
+
+    async def _forget(self, storing: Sequence[asyncio.Future[str]]) -> None:
+        """Delete the pictures of a request whose caller is gone."""
+        for path in await asyncio.gather(*storing):
             try:
-                await self._parts.storage.blobs.delete(blob.path)
+                if path:
+                    await self._parts.storage.blobs.delete(path)
             except StorageProblem as problem:
-                log.warning("photo_left", path=blob.path, problem=problem.message)
+                log.warning("photo_left", path=path, problem=problem.message)
 
 
 def _inspect(photo: Photo) -> None:
@@ -172,11 +200,11 @@ def _threshold(value: Any) -> float:
     return threshold
 
 
-def _input(index: int, picture: CheckedPicture, folder: str) -> PhotoInput:
+def _input(index: int, picture: CheckedPicture, path: str) -> PhotoInput:
     return PhotoInput(
         index=index,
         name=f"photo-{index}",
-        path=f"{folder}/photo-{index}.jpg",
+        path=path,
         sha256=picture.sha256,
         width=picture.width,
         height=picture.height,

@@ -40,6 +40,16 @@ async def test_only_who_holds_the_job_adds_any(jobs, job):
     assert await jobs.blobs(job) == [blob("photo")]
 
 
+async def test_what_is_deleted_is_forgotten(jobs, job):
+    await jobs.add_blobs(job, "me", now=NOW, blobs=[blob("a"), blob("b")])
+    await jobs.forget_blobs(job, "me", now=NOW, names=["a", "photo", "c"])
+    await jobs.forget_blobs(job, "me", now=NOW, names=[])
+    assert await jobs.blobs(job) == [blob("b")]
+    with pytest.raises(LeaseLost):
+        await jobs.forget_blobs(job, "other", now=NOW, names=["b"])
+    assert await jobs.blobs(job) == [blob("b")]
+
+
 async def test_they_go_with_the_job(jobs, job):
     await jobs.add_blobs(job, "me", now=NOW, blobs=[blob("a")])
     dropped = await jobs.drop_artefacts(job, results=False)

@@ -302,6 +302,18 @@ class JobStore:
         work = partial(job_writes.add_blobs, writing=writing, blobs=blobs)
         await self._database.run("job_add_blobs", work, writes=True)
 
+    async def forget_blobs(
+        self, job_id: str, owner: str, *, now: float, names: Sequence[str]
+    ) -> None:
+        """Forget objects that are deleted already.
+
+        Raises:
+            LeaseLost: somebody else holds the job, or it has ended.
+        """
+        writing = Writing(job_id=job_id, owner=owner, now=now)
+        work = partial(job_writes.forget_blobs, writing=writing, names=names)
+        await self._database.run("job_forget_blobs", work, writes=True)
+
     async def put_checkpoint(
         self, job_id: str, owner: str, name: str, data: bytes, *, now: float
     ) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from functools import cache
 
 from msgspec import Struct, structs
-from sqlalchemy import bindparam, or_, update
+from sqlalchemy import bindparam, delete, or_, update
 from sqlalchemy.engine import Connection
 from sqlalchemy.sql.dml import ReturningUpdate
 
@@ -197,6 +197,18 @@ def add_blobs(connection: Connection, writing: Writing, blobs: Sequence[Blob]) -
     """
     write(connection, writing)
     put(connection, job_blobs, blob_rows(writing.job_id, blobs))
+
+
+def forget_blobs(connection: Connection, writing: Writing, names: Sequence[str]) -> None:
+    """Forget objects that are deleted already.
+
+    Raises:
+        LeaseLost: somebody else holds the job, or it has ended.
+    """
+    write(connection, writing)
+    blob = job_blobs.c
+    mine = (blob.job_id == writing.job_id, blob.name.in_(names))
+    connection.execute(delete(job_blobs).where(*mine))
 
 
 def put_checkpoint(connection: Connection, writing: Writing, name: str, data: bytes) -> None:
