@@ -91,6 +91,7 @@ def test_a_dry_run_stores_nothing(run, file):
         ("Price,Colour\n1,red\n", (), 2, "No column holds a title"),
         ("", (), 2, "empty"),
         ("Title,Author,ISBN\n,A,12\n", (), 1, "No valid books found in CSV"),
+        ("Title,Author,ISBN\n,A,12\n", (), 1, "Row 2: “12” is not a valid ISBN"),
         (FILE, ("--format", "magic"), 2, "magic"),
         (FILE, ("--server", "nowhere"), 2, "no address of a server"),
         (FILE, ("--server", "http://127.0.0.1:9"), 1, "cannot be reached"),
@@ -118,6 +119,11 @@ async def test_by_a_server(run, file, settings, tmp_path):
         assert (done.returncode, done.stderr) == (0, "")
         assert cells(done.stdout)["new books"] == "1"
         assert "invalid_isbn" in file.with_name("books.errors.csv").read_text("utf-8-sig")
+        file.write_text("Title,Author,ISBN\n,A,12\n")
+        failed = await asyncio.to_thread(run, str(file), "--server", address)
+        assert failed.returncode == 1
+        assert "No valid books found in CSV" in failed.stderr
+        assert "Row 2: “12” is not a valid ISBN" in failed.stderr
         file.write_text("Price,Colour\n1,red\n")
         refused = await asyncio.to_thread(run, str(file), "--server", address)
         assert refused.returncode == 1

@@ -120,7 +120,7 @@ async def _imported(settings: Settings, data: bytes, query: ImportQuery, show: S
             show(event.progress, event.message or "")
             last = event
         if last is None or last.fault is not None:
-            raise BooksTrackError(last.fault.message if last and last.fault else "Nothing came")
+            raise _failed(msgspec.to_builtins(last.fault) if last is not None else None)
         await parts.background.drain(10)
         stored = decode_results((await parts.board.results(started.job.id)).body)
         shown = import_view(stored, path="", texts=False)
@@ -136,16 +136,19 @@ def _by_server(remote: Remote, file: Path, data: bytes, query: ImportQuery, show
     for name, event in remote.events(f"{path}/stream", token):
         show(float(event.get("progress", 0.0)), str(event.get("message", "")))
         if name in ("failed", "canceled"):
-            raise BooksTrackError(_why(event))
+            raise _failed(event.get("error"), otherwise=event.get("message"))
     results = remote.get(f"/v1/jobs/{started['jobId']}/results", token)
     return Imported(results, remote.fetch(f"{path}/errors.csv", token))
 
 
-def _why(event: Results) -> str:
-    error = event.get("error")
-    if isinstance(error, dict):
-        error = cast("Results", error).get("message")
-    return str(error or event.get("message") or "The import was canceled")
+def _failed(error: object, *, otherwise: object = None) -> BooksTrackError:
+    """Return why an import failed, with the rows at fault where there are some."""
+    facts = cast("Results", error) if isinstance(error, dict) else {"message": error}
+    details = cast("Results", facts.get("details") or {})
+    rows = cast("list[Results]", details.get("errors") or [])
+    lines = [f"Row {row['row']}: {row['error']}" for row in rows[:_SHOWN_FAULTS]]
+    message = facts.get("message") or otherwise or "The import was canceled"
+    return BooksTrackError("\n".join([str(message), *lines]))
 
 
 def _write_rejected(found: Imported, to: Path) -> Path | None:
