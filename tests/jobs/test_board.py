@@ -161,7 +161,7 @@ async def test_results_come_when_they_are_ready_and_go_after_two_hours(world, he
         "status": "processing",
     }
     release.set()
-    await world.settle()
+    await world.passing(0.1)
     await world.clock.advance(7199)
     found = await here.board.results(started.job.id)
     assert found.expires_at == world.clock.time() + 1
@@ -183,7 +183,13 @@ async def test_a_failed_job_has_no_results(world, here):
 async def test_results_are_there_before_anybody_hears_of_the_end(world, here):
     seen = []
     started = await world.start(here)
-    async for event in here.board.follow(started.job.id, after=0):
-        if event.terminal:
-            seen.append(await here.board.results(started.job.id))
+
+    async def watch():
+        async for event in here.board.follow(started.job.id, after=0):
+            if event.terminal:
+                seen.append(await here.board.results(started.job.id))
+
+    watching = asyncio.create_task(watch())
+    await world.passing(0.1)
+    await watching
     assert seen

@@ -252,7 +252,7 @@ async def test_another_process_hears_of_a_cancel_by_the_bus(world, here, running
 
 async def test_a_completed_job_stays_completed_and_loses_its_artefacts(world, here):
     started = await world.start(here, blobs=await stored(world))
-    await world.settle()
+    await world.passing(0.1)
     soft, _ = await canceled(world, here, started.job.id, SOFT)
     assert (soft.job.status, soft.cleanup) == (JobStatus.COMPLETED, Cleanup())
     assert await here.board.results(started.job.id)

@@ -9,7 +9,7 @@ import pytest
 
 from bookstrack.errors import JobFailed
 from bookstrack.jobs.pipeline import Interrupted
-from bookstrack.model.job import Blob, ItemResult, ItemState, JobStatus, PipelineName
+from bookstrack.model.job import Blob, CancelMode, ItemResult, ItemState, JobStatus, PipelineName
 
 
 class Told:
@@ -96,15 +96,53 @@ async def test_important_ones_are_told_one_after_the_other(world, scan):
     assert all(later - former >= 100 for former, later in itertools.pairwise(times))
 
 
-async def test_important_ones_are_not_lost_at_the_end_and_others_are_said_by_it(world, scan):
+async def test_the_end_waits_its_turn_and_nothing_before_it_is_lost(world, scan):
     await scan.ctx.emit(stage="reading", important=True)
     await scan.ctx.emit(stage="found", once={"photos": [1]}, important=True)
-    await scan.ctx.emit(message="nobody hears this")
+    await scan.ctx.emit(message="the last word")
     await scan.end()
+    await world.passing(1)
+    events = await scan.events()
+    assert [event.stage for event in events] == ["reading", "found", "found", "found"]
+    assert [event.extra for event in events] == [{}, {"photos": [1]}, {}, {}]
+    assert events[2].message == "the last word"
+    assert [event.status for event in events][2:] == [JobStatus.PROCESSING, JobStatus.COMPLETED]
+    times = [event.at for event in events[:-1]]
+    assert all(later - former >= 100 for former, later in itertools.pairwise(times))
+
+
+async def test_a_canceled_job_ends_without_waiting_its_turn(world, scan):
+    await scan.ctx.emit(stage="reading", important=True)
+    await scan.ctx.emit(stage="found", important=True)
+    await scan.ctx.emit(message="nobody hears this")
+    canceling = asyncio.create_task(scan.process.board.cancel(scan.id, CancelMode.SOFT))
+    await world.settle()
+    await scan.end()
+    await canceling
     events = await scan.events()
     assert [event.stage for event in events] == ["reading", "found", "found"]
-    assert [event.extra for event in events] == [{}, {"photos": [1]}, {}]
-    assert [event.status for event in events][1:] == [JobStatus.PROCESSING, JobStatus.COMPLETED]
+    assert events[-1].status is JobStatus.CANCELED
+
+
+async def test_a_cancel_that_comes_while_the_end_waits_hurries_it(world, scan):
+    await scan.ctx.emit(stage="reading", important=True)
+    await scan.ctx.emit(stage="found", important=True)
+    await scan.end()
+    assert [event.stage for event in await scan.events()] == ["reading"]
+    await scan.process.board.cancel(scan.id, CancelMode.SOFT)
+    events = await scan.events()
+    assert [event.stage for event in events] == ["reading", "found", "found"]
+    assert events[-1].status is JobStatus.CANCELED
+
+
+async def test_an_item_may_be_told_of_whatever_follows(world, scan, the_result):
+    first, second, *_ = await scan.ctx.items()
+    await scan.ctx.emit(stage="reading")
+    await scan.ctx.done(the_result(first), ok=True, message="first", important=True)
+    await scan.ctx.done(the_result(second), ok=True, message="second", important=True)
+    await world.passing(1)
+    assert [event.message for event in await scan.events()][1:] == ["first", "second"]
+    assert [event.processed for event in await scan.events()] == [0, 1, 2]
 
 
 async def test_the_total_may_become_known_later(world, enrichment):

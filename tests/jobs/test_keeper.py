@@ -153,7 +153,7 @@ async def test_everything_of_an_ended_job_goes_after_a_day_and_running_ones_stay
     blob = Blob(name="f", path="jobs/f", sha256="", content_type="text/csv", size=1)
     await world.blobs.put("jobs/f", b"x")
     ended = (await world.start(here, blobs=(blob,))).job.id
-    await world.settle()
+    await world.passing(0.1)
     here.engine.runner = None
     running = (await world.start(here, job_id="still-running-after-a-day")).job.id
     assert await here.store.claim(running, "somebody", now=world.clock.time(), lease_s=30)
@@ -173,7 +173,7 @@ async def test_a_job_that_became_due_while_objects_were_deleted_leaves_none(worl
     blob = Blob(name="f", path="jobs/f", sha256="", content_type="text/csv", size=1)
     await world.blobs.put("jobs/f", b"x")
     await world.start(here, blobs=(blob,))
-    await world.settle()
+    await world.passing(0.1)
     await world.clock.advance(DAY)
 
     async def nothing(**_):
@@ -187,7 +187,7 @@ async def test_a_job_that_became_due_while_objects_were_deleted_leaves_none(worl
 async def test_more_jobs_than_one_transaction_deletes(world, here, monkeypatch):
     monkeypatch.setattr("bookstrack.jobs.keeper._AT_ONCE", 2)
     jobs = [(await world.start(here, fingerprint=str(n))).job.id for n in range(5)]
-    await world.settle()
+    await world.passing(0.1)
     await world.clock.advance(DAY)
     await here.keeper.sweep()
     assert [await ends(here, job) for job in jobs] == [None] * 5
@@ -283,7 +283,7 @@ async def test_a_stalled_job_that_is_gone_meanwhile_is_no_matter(world, here):
 
 async def test_a_stalled_job_that_ended_meanwhile_stays_as_it_ended(world, here):
     started = await world.start(here)
-    await world.settle()
+    await world.passing(0.1)
 
     async def stalled(**_):
         return [started.job.id]

@@ -20,7 +20,7 @@ async def the_end(process, job_id):
 
 async def test_a_job_is_run_to_its_end(world, here):
     started = await world.start(here)
-    await world.settle()
+    await world.passing(0.1)
     found = await here.board.status(started.job.id)
     assert found.job.status is JobStatus.COMPLETED
     assert (found.job.processed, found.job.succeeded, found.job.failed) == (3, 3, 0)
@@ -62,7 +62,7 @@ async def test_a_book_that_fails_does_not_fail_the_job(world, here):
 
     world.books.work = work
     started = await world.start(here)
-    await world.settle()
+    await world.passing(0.1)
     job = await the_end(here, started.job.id)
     assert job.status is JobStatus.COMPLETED
     assert (job.summary.success_count, job.summary.failure_count) == (0, 3)
@@ -172,7 +172,7 @@ async def test_a_job_is_run_once_in_one_process(world, here):
     assert here.runner.running == {started.job.id}
     assert await here.runner.run(started.job.id) is RunEnd.NOT_OURS
     release.set()
-    await world.settle()
+    await world.passing(0.1)
     assert world.books.runs == 1
     assert await here.runner.run(started.job.id) is RunEnd.NOT_OURS
     assert not here.runner.running
@@ -441,7 +441,12 @@ async def test_an_end_whose_commit_was_not_heard_of_is_written_once(world, here)
     watching = asyncio.create_task(watch())
     await world.passing(2)
     await watching
-    assert seen == [JobStatus.INITIALIZED, JobStatus.PROCESSING, JobStatus.COMPLETED]
+    assert seen == [
+        JobStatus.INITIALIZED,
+        JobStatus.PROCESSING,
+        JobStatus.PROCESSING,
+        JobStatus.COMPLETED,
+    ]
 
 
 async def test_the_outer_end_of_a_run_ends_its_pipeline(world, here):

@@ -49,8 +49,10 @@ def halt():
     return Halt()
 
 
-async def begin(works, halt, count=6, at_once=3):
-    task = asyncio.create_task(each(range(count), works, at_once=at_once, halt=halt))
+async def begin(works, halt, count=6, at_once=3, clock=None, grace_s=0.0):
+    task = asyncio.create_task(
+        each(range(count), works, at_once=at_once, halt=halt, clock=clock, grace_s=grace_s)
+    )
     await turns()
     return task
 
@@ -71,7 +73,7 @@ async def test_more_room_than_items_is_no_matter(works, halt):
     task = await begin(works, halt, count=1, at_once=50)
     await works.end(0)
     await task
-    await each([], works, at_once=3, halt=halt)
+    await each([], works, at_once=3, halt=halt, clock=None)
 
 
 async def test_the_first_failure_cuts_off_the_others(works, halt):
@@ -128,3 +130,35 @@ def test_patience_depends_on_the_reason():
     assert halt.patience_s == 1.5
     halt.lose()
     assert halt.patience_s == 0
+
+
+async def test_what_is_under_way_may_end_within_the_grace(works, halt, clock):
+    task = await begin(works, halt, clock=clock, grace_s=1.2)
+    halt.ask_cancel(CancelMode.SOFT)
+    await clock.advance(1.1)
+    await works.end(0)
+    assert works.begun == [0, 1, 2]
+    assert works.cut == []
+    await clock.advance(0.2)
+    with pytest.raises(JobCanceled):
+        await task
+    assert sorted(works.cut) == [1, 2]
+    assert clock.sleepers == 0
+
+
+async def test_the_grace_is_not_waited_for_in_vain(works, halt, clock):
+    task = await begin(works, halt, clock=clock, grace_s=1.2)
+    halt.ask_cancel(CancelMode.SOFT)
+    for item in range(3):
+        await works.end(item)
+    with pytest.raises(JobCanceled):
+        await task
+    assert works.cut == []
+
+
+async def test_a_lost_job_has_no_grace(works, halt, clock):
+    task = await begin(works, halt, clock=clock, grace_s=1.2)
+    halt.lose()
+    with pytest.raises(Interrupted):
+        await task
+    assert sorted(works.cut) == [0, 1, 2]

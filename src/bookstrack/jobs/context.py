@@ -127,11 +127,13 @@ class Context:
         current_item: str | None = None,
         message: str | None = None,
         extra: dict[str, Any] | None = None,
+        important: bool = False,
     ) -> None:
         """Store what became of an item; returns when it is committed.
 
         An item that is not ``ok`` is stored as ERROR if it claims to be DONE. Progress is the
-        share of ended items unless it is given.
+        share of ended items unless it is given. The event that tells of an ``important`` one is
+        logged whatever follows [J10].
         """
         if not ok and result.state is ItemState.DONE:
             result = msgspec.structs.replace(result, state=ItemState.ERROR)
@@ -143,7 +145,7 @@ class Context:
             message=message,
             extra=extra or {},
         )
-        await self._recorder.item(result, change)
+        await self._recorder.items([result], change, important=important)
 
     async def ended(
         self,
@@ -159,18 +161,24 @@ class Context:
             await self._recorder.items(results[start : start + _TOGETHER], change)
 
     async def each(
-        self, items: Sequence[T], work: Callable[[T], Awaitable[None]], *, at_once: int
+        self,
+        items: Sequence[T],
+        work: Callable[[T], Awaitable[None]],
+        *,
+        at_once: int,
+        grace_s: float = 0.0,
     ) -> None:
         """Do the work for every item, ``at_once`` of them at the same time, in order.
 
-        A cancel cuts off the items at work at once: no call they would have made is made.
+        A cancel cuts off the items at work, so that no call they would have made is made: at once,
+        or after ``grace_s`` seconds (below 1.5) where what is under way costs too much to be lost.
 
         Raises:
             JobCanceled: somebody wants the job to end.
             Interrupted: the job goes on elsewhere.
             Exception: the first failure of ``work``.
         """
-        await each(items, work, at_once=at_once, halt=self._halt)
+        await each(items, work, at_once=at_once, halt=self._halt, clock=self.clock, grace_s=grace_s)
 
     async def checkpoint(self, name: str, make: Callable[[], Awaitable[bytes]]) -> bytes:
         """Return what is kept under a name, or make it and keep it before it is used [P6].

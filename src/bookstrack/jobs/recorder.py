@@ -81,22 +81,12 @@ class Recorder:
         Raises:
             Interrupted: the job is not ours any more.
         """
-        self._draft.change(change)
-        self._updates += 1
-        self._dirty = not important  # an important event says all there is to say
-        if important:
-            self._events.append(self._draft.event(at=self._clock.time()))
+        self._note(change, important=important)
         await self._until_written()
 
-    async def item(self, result: ItemResult, change: Change) -> None:
-        """Store the result of an item; returns when it is committed.
-
-        Raises:
-            Interrupted: the job is not ours any more, the result is not stored.
-        """
-        await self.items([result], change)
-
-    async def items(self, results: Sequence[ItemResult], change: Change) -> None:
+    async def items(
+        self, results: Sequence[ItemResult], change: Change, *, important: bool = False
+    ) -> None:
         """Store the results of several items as one update; returns when they are committed.
 
         Raises:
@@ -105,31 +95,51 @@ class Recorder:
         self._refuse_after_problem()
         for result in results:
             self._draft.count(result.state)
-        self._draft.change(change)
-        self._updates += 1
-        self._dirty = True
+        self._note(change, important=important)
         stored = _future()
         self._items += [(result, stored) for result in results]
         self._kick()
         await stored
 
-    async def close(self) -> None:
-        """Write all that must not be lost, now; what waits is said by the last event anyway.
+    async def close(self, *, at_once: bool = False) -> None:
+        """Write all there is to tell, at its pace; the last event is never left out [J10].
+
+        ``at_once``, as when the job is asked to stop meanwhile: what is but progress is left out,
+        and nothing waits.
 
         Raises:
             Interrupted: the job is not ours any more.
         """
-        self._closing, self._dirty = True, False
+        asked = self._tasks.start(self._halt.asked.wait())
+        if at_once:
+            self._hurry()
         self._kick()
-        while self._writer is not None:
-            await asyncio.wait({self._writer})
+        while at_work := self._at_work():
+            await asyncio.wait({*at_work, asked}, return_when=asyncio.FIRST_COMPLETED)
+            if asked.done() and not self._closing:
+                self._hurry()
         await self._tasks.close()
         self._refuse_after_problem()
+
+    def _hurry(self) -> None:
+        self._closing, self._dirty = True, False
+        self._kick()
+
+    def _at_work(self) -> set[asyncio.Task[None]]:
+        timer = None if self._closing else self._timer
+        return {task for task in (self._writer, timer) if task is not None}
 
     async def abandon(self) -> None:
         """Write nothing more."""
         await self._tasks.close()
         self._drop(Interrupted())
+
+    def _note(self, change: Change, *, important: bool) -> None:
+        self._draft.change(change)
+        self._updates += 1
+        self._dirty = not important  # an important event says all there is to say
+        if important:
+            self._events.append(self._draft.event(at=self._clock.time()))
 
     async def _until_written(self) -> None:
         self._refuse_after_problem()

@@ -72,7 +72,7 @@ class Run:
             recorder = self._recorder(draft)
             try:
                 verdict = await self._verdict(draft, recorder)
-                await recorder.close()
+                await recorder.close(at_once=not isinstance(verdict, Outcome))
             finally:
                 await recorder.abandon()
             end = await self._patiently(lambda: self._end(draft, verdict))

@@ -6,18 +6,25 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import TypeVar
 
+from bookstrack.clock import Clock
 from bookstrack.jobs.halt import Halt
 
 T = TypeVar("T")
 
 
 async def each(
-    items: Sequence[T], work: Callable[[T], Awaitable[None]], *, at_once: int, halt: Halt
+    items: Sequence[T],
+    work: Callable[[T], Awaitable[None]],
+    *,
+    at_once: int,
+    halt: Halt,
+    clock: Clock,
+    grace_s: float = 0.0,
 ) -> None:
     """Do the work for every item, first come, first served.
 
-    A cancel cuts off the items at work, so that nothing they would have begun begins. At a
-    shutdown they may end, but no further one begins.
+    A cancel cuts off the items at work after ``grace_s`` seconds, so that nothing they would have
+    begun begins. At a shutdown they may end, but no further one begins.
 
     Raises:
         JobCanceled: the job was asked to end.
@@ -34,6 +41,12 @@ async def each(
             for taker in running & ended:
                 taker.result()
             running -= ended
+        if running and grace_s and not halt.lost:
+            last = asyncio.create_task(clock.sleep(grace_s))
+            takers.append(last)
+            while running and not last.done():
+                ended, _ = await asyncio.wait({*running, last}, return_when=asyncio.FIRST_COMPLETED)
+                running -= ended
     finally:
         await _cut_off([watch, *takers])
     halt.check()
