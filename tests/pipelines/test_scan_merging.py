@@ -97,12 +97,19 @@ def test_an_edition_of_the_spines_book_that_bears_the_number_tells():
         (spine("Babel"), [NOTHING, NOTHING]),
         (spine("Babel"), [NOTHING, None]),
         (spine("Babel", isbn=OTHER), [NOTHING, found("Babel")]),
+        (spine("Zab", isbn=OTHER, isbn_guessed=True), [NOTHING, found("Babel")]),
         (code(OTHER, box=LEFT), [found("Babel"), found("Babel")]),
         (code(OTHER, box=LEFT), [NOTHING, found("Babel")]),
     ],
 )
 def test_nothing_else_does(first, results):
     assert len(merged([[first], [code()]], results)) == 2
+
+
+def test_a_number_that_a_source_has_guessed_is_no_other_book():
+    on_spine = spine("Babel", "Kuang", isbn=OTHER, isbn_guessed=True)
+    (book,) = merged([[on_spine], [code()]], [found("Babel", "Kuang"), found("Babel", "Kuang")])
+    assert book.seen.detection.isbn == ISBN
 
 
 def test_the_order_is_that_of_seeing():

@@ -69,6 +69,39 @@ def test_same(one, other, expected):
     assert same(other, one) is expected
 
 
+GUESS = {"isbn": OTHER_ISBN, "isbn_guessed": True}
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [
+        (seen(**GUESS), seen(isbn=ISBN), True),
+        (seen(**GUESS), seen(isbn=ISBN, isbn_guessed=True), True),
+        (seen(**GUESS), seen("Yellowface", isbn=ISBN), False),
+        (seen(**GUESS), seen("Yellowface", isbn=OTHER_ISBN), True),
+    ],
+)
+def test_a_number_that_nobody_read_parts_no_books(one, other, expected):
+    assert same(one, other) is expected
+    assert same(other, one) is expected
+
+
+def test_a_number_that_was_read_wins_over_a_guess():
+    for first, second in ((0.9, 0.6), (0.6, 0.9)):
+        book = only([seen(**GUESS, confidence=first)], [seen(isbn=ISBN, confidence=second)])
+        assert (book.detection.isbn, book.detection.isbn_guessed) == (ISBN, False)
+    kept = only([seen(**GUESS)], [seen()])
+    assert (kept.detection.isbn, kept.detection.isbn_guessed) == (OTHER_ISBN, True)
+
+
+def test_a_barcode_corrects_a_guess():
+    code = Detection(title="", isbn=ISBN, confidence=0.99, box=LEFT)
+
+    (found,) = with_barcodes([seen(**GUESS)], [code])
+
+    assert (found.title, found.isbn, found.isbn_guessed) == ("Babel", ISBN, False)
+
+
 @pytest.mark.parametrize(
     ("confidence", "threshold", "approved"),
     [(0.7, 0.7, True), (0.69, 0.7, False), (0.5, 0.4, True), (0.94, 0.95, False)],

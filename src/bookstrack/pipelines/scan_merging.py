@@ -54,7 +54,8 @@ def _is_one(names: Sequence[Detection], other: Book) -> bool:
     spine = other.seen.detection
     if not spine.title:
         return False
-    data = None if spine.isbn else _found(other.result)
+    is_read = spine.isbn and not spine.isbn_guessed
+    data = None if is_read else _found(other.result)
     editions = () if data is None else data.editions
     numbers = {isbn for edition in editions for isbn in edition.isbns}
     return any(name.isbn in numbers or same(name, spine) for name in names)

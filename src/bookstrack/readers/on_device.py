@@ -190,7 +190,7 @@ class OnDeviceShelf:
             others = ProviderBooks(self._catalogue, self._clock) if self._asks_others else None
             detections = await _matched(spines, size, SpineBooks(index, others))
             return PhotoReading(
-                detections=tuple(detections),
+                detections=tuple(map(_with_guess, detections)),
                 model=engine.name,
                 took_ms=int((self._clock.monotonic() - started) * 1000),
             )
@@ -198,6 +198,11 @@ class OnDeviceShelf:
     @property
     def _asks_others(self) -> bool:
         return bool(self._catalogue.roster.for_query(TextQuery))
+
+
+def _with_guess(found: Detection) -> Detection:
+    """Say that an ISBN is that of an edition which we know: no spine bears one."""
+    return msgspec.structs.replace(found, isbn_guessed=found.isbn is not None)
 
 
 def _spines(engine: Engine, photo: CheckedPicture) -> tuple[list[Spine], tuple[int, int]]:

@@ -87,7 +87,7 @@ class Detection(Struct, frozen=True, kw_only=True, rename=camel_name):
 
     ``title`` is the empty string where only an ISBN was read. ``confidence`` is 0 to 1.
     ``raw_text`` is what stands on the spine, as read. ``work_id`` is the candidate's own id
-    where a catalogue said which book it is.
+    where a catalogue said which book it is; an ISBN that it named, and nobody read, is guessed.
     """
 
     title: str
@@ -100,3 +100,4 @@ class Detection(Struct, frozen=True, kw_only=True, rename=camel_name):
     raw_text: str = ""
     partially_visible: bool = False
     work_id: str | None = None
+    isbn_guessed: bool = False

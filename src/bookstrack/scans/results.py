@@ -78,9 +78,12 @@ def united(books: Sequence[SeenBook], *, threshold: float) -> SeenBook:
 
 
 def same(one: Detection, other: Detection) -> bool:
-    """Tell whether two detections are one book: by ISBN, else by title and surname."""
+    """Tell whether two detections are one book: by the ISBN that was read, else by the words."""
     if one.isbn and other.isbn:
-        return one.isbn == other.isbn
+        if one.isbn == other.isbn:
+            return True
+        if not (one.isbn_guessed or other.isbn_guessed):
+            return False
     if not one.title or not other.title:
         return False
     titles = [title_key(detection.title) for detection in (one, other)]
@@ -108,13 +111,15 @@ def with_barcodes(detections: Sequence[Detection], codes: Sequence[Detection]) -
             merged[place] = msgspec.structs.replace(
                 merged[place],
                 isbn=code.isbn,
+                isbn_guessed=False,
                 confidence=max(code.confidence, merged[place].confidence),
             )
     return merged
 
 
 def _on(code: Detection, found: Detection) -> bool:
-    return code.box.overlap(found.box) >= _SAME_PLACE and found.isbn in (None, code.isbn)
+    fits = found.isbn_guessed or found.isbn in (None, code.isbn)
+    return fits and code.box.overlap(found.box) >= _SAME_PLACE
 
 
 def _surnames(author: str | None) -> set[str]:
@@ -126,11 +131,14 @@ def _surnames(author: str | None) -> set[str]:
 
 def _filled(best: Detection, other: Detection) -> Detection:
     """Return the surer detection, its gaps filled from the other."""
+    numbered = [found for found in (best, other) if found.isbn]
+    number = min(numbered, key=lambda found: found.isbn_guessed, default=best)
     return msgspec.structs.replace(
         best,
         title=best.title or other.title,
         author=best.author or other.author,
-        isbn=best.isbn or other.isbn,
+        isbn=number.isbn,
+        isbn_guessed=number.isbn_guessed,
         format=other.format if best.format is BookFormat.UNKNOWN else best.format,
         orientation=best.orientation or other.orientation,
         raw_text=best.raw_text or other.raw_text,
