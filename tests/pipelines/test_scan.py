@@ -305,6 +305,10 @@ async def test_what_streams_say_of_a_scan(api, count):
     summary = last["summary"]
     assert (summary["booksDetected"], summary["booksUnique"]) == (2 * count, 2)
     assert summary["photosProcessed"] == count
+    assert summary["enrichedCount"] == summary["booksEnriched"] == 1
+    assert summary["resultsUrl"] == f"/v1/scan/results/{ID}"
+    results = (await api.get(f"/v1/scan/results/{ID}")).json["data"]
+    assert results["summary"] == summary
 
 
 async def test_one_ios_build_hears_its_own_names(api):
@@ -333,7 +337,7 @@ async def test_the_same_book_on_two_photos_is_one(api):
     results = await scanned(api, drawn(shade=1), drawn(shade=2))
     assert (results["booksDetected"], results["booksUnique"]) == (3, 2)
     book = next(book for book in results["books"] if book["title"] == "Qwv Zab")
-    assert sorted(book["photos"]) == [0, 1]
+    assert book["photos"] == [0, 1]
     assert (book["confidence"], book["isbn"]) == (0.9, "9780525540670")
 
 
@@ -404,6 +408,8 @@ async def test_sockets_hear_of_each_photo(api):
     last = messages[-1]["payload"]
     assert (last["totalDetected"], last["approved"], last["needsReview"]) == (1, 1, 0)
     assert last["metadata"]["modelUsed"] == "gemini-2.5-flash"
+    assert last["summary"]["enrichedCount"] == 1
+    assert last["summary"]["resultsUrl"] == f"/v1/scan/results/{messages[-1]['jobId']}"
 
 
 async def test_sockets_hear_of_no_batch_where_there_is_one_photo(api):

@@ -115,6 +115,7 @@ async def test_the_broom_takes_old_photos(start, clock):
     answer = await scan(api, drawn())
 
     async def over():
+        await clock.advance(0.2)
         return (await status(api, answer.json["jobId"]))["status"] == "completed"
 
     await until(over)

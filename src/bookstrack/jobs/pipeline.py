@@ -35,7 +35,7 @@ class Outcome(Struct, frozen=True, kw_only=True):
     succeeded: int
     failed: int
     processed: int | None = None
-    summary_extra: dict[str, int] = field(default_factory=dict[str, int])
+    summary_extra: dict[str, Any] = field(default_factory=dict[str, Any])
     extra: dict[str, Any] = field(default_factory=dict[str, Any])
     fault: Fault | None = None
 

@@ -71,7 +71,8 @@ class Fault(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Summary(Struct, frozen=True, kw_only=True, omit_defaults=True, rename=camel_name):
     """The counts of an ended job; ``duration`` in ms.
 
-    From ``total_detected`` on: scans only. ``canceled`` after a soft cancel.
+    From ``total_detected`` on: scans only, the last two for their older clients. ``canceled``
+    after a soft cancel.
     """
 
     total_processed: int
@@ -86,6 +87,8 @@ class Summary(Struct, frozen=True, kw_only=True, omit_defaults=True, rename=came
     books_detected: int | None = None
     books_unique: int | None = None
     books_enriched: int | None = None
+    enriched_count: int | None = None
+    results_url: str | None = None
     canceled: bool | None = None
 
 

@@ -58,6 +58,8 @@ def outcome(job: Job, scan: Scan, *, spines: bool = False) -> Outcome:
             "books_detected": results.books_detected,
             "books_unique": results.books_unique,
             "books_enriched": results.books_enriched,
+            "enriched_count": results.books_enriched,
+            "results_url": f"/v1/scan/results/{job.id}",
         },
         extra={
             "processedPhotos": results.photos_processed,
@@ -133,7 +135,7 @@ def _entry(book: Book, urls: Mapping[tuple[int, int], str]) -> ScannedBook:
         bounding_box=detection.box,
         enrichment_status=result.status if result else EnrichmentStatus.PENDING,
         photo_index=seen.photos[0],
-        photos=seen.photos,
+        photos=tuple(sorted(seen.photos)),
         copies=seen.copies,
         approved=seen.approved,
         spine_url=next(

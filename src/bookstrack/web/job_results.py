@@ -18,7 +18,6 @@ from bookstrack.model.job import Job, PipelineName, Summary
 from bookstrack.model.naming import camel_name
 from bookstrack.web.envelope import encode
 from bookstrack.web.import_views import import_view
-from bookstrack.web.scan_views import scan_view
 
 Results = dict[str, Raw]
 
@@ -49,15 +48,9 @@ def _import(results: Results, asked: Asked) -> Results:
     return import_view(results, path=asked.path, texts=asked.ios_strings)
 
 
-def _scan(results: Results, _asked: Asked) -> Results:
-    """Add what older clients look for."""
-    return scan_view(results)
-
-
 VIEWS: dict[PipelineName, View] = {
     PipelineName.BATCH_ENRICHMENT: _batch,
     PipelineName.CSV_IMPORT: _import,
-    PipelineName.AI_SCAN: _scan,
 }
 
 

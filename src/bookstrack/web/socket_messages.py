@@ -84,6 +84,8 @@ class CompletedSummary(Struct, frozen=True, kw_only=True, rename=camel_name):
     books_detected: int | UnsetType = UNSET
     books_unique: int | UnsetType = UNSET
     books_enriched: int | UnsetType = UNSET
+    enriched_count: int | UnsetType = UNSET
+    results_url: str | UnsetType = UNSET
     canceled: Literal[True] | UnsetType = UNSET
 
 
