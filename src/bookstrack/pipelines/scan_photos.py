@@ -112,8 +112,14 @@ class PhotoWork:
         stored = ItemResult(index=photo.item.index, state=state, result=_encode(result))
         progress, message = tally.read_progress, tally.ended(ended)
         facts = tally.facts(ended)
-        await ctx.done(stored, ok=not result.error, progress=progress, message=message, extra=facts)
-        await ctx.emit(progress=progress, message=message, extra=facts, important=True)
+        await ctx.done(
+            stored,
+            ok=not result.error,
+            progress=progress,
+            message=message,
+            extra=facts,
+            important=True,
+        )
 
 
 def _read_result(read: Read, looked: Looked) -> PhotoResult:
