@@ -449,3 +449,11 @@ async def test_closing_does_not_wait_for_hanging_requests(client):
     assert time.monotonic() - started < 5
     with pytest.raises(aiohttp.ClientError):
         await hanging
+
+
+async def test_a_photo_fits_into_a_question(client, upstream):
+    question = {"contents": [{"parts": [{"inline_data": {"data": "A" * 3_000_000}}]}]}
+    address = f"{upstream.urls['gemini']}/v1beta/models/m:generateContent"
+    body = io.BytesIO(json.dumps(question).encode())
+    async with client.post(address, data=body, headers={"x-goog-api-key": "k"}) as response:
+        assert response.status == 200

@@ -62,6 +62,13 @@ async def test_bodies_that_say_too_little(api):
     assert await stored(api) == {}
 
 
+async def test_a_photo_under_a_foreign_name_is_told_the_right_ones(api):
+    answer = await api.post(SEVERAL, data=form(b"x" * 9_000, name="shelf"))
+    status, code, details = error(answer)
+    assert (status, code, details) == (400, "INVALID_REQUEST", {"parameter": "shelf"})
+    assert "photos" in answer.json["error"]["message"]
+
+
 async def test_forms_that_are_none(api):
     boundary = {"Content-Type": "multipart/form-data; boundary=x"}
     for data, headers in [

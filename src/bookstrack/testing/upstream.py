@@ -9,8 +9,10 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from random import Random
 from types import TracebackType
+from typing import Any
 
 from aiohttp import web
 from msgspec import Struct, field
@@ -40,6 +42,7 @@ PROVIDERS = (
     "gemini",
 )
 _REMEMBERED = 5000
+_LARGEST_BODY = 32 * 1024 * 1024
 _GOOGLE_KEY, _ISBNDB_KEY = "fake-google-key", "fake-isbndb-key"
 
 
@@ -97,7 +100,12 @@ class FakeUpstream:
         self._runner: web.ServerRunner | None = None
 
     async def __aenter__(self) -> FakeUpstream:
-        server = web.Server(self._serve, handler_cancellation=True, access_log=None)
+        server = web.Server(
+            self._serve,
+            handler_cancellation=True,
+            access_log=None,
+            request_factory=partial(_request, asyncio.get_running_loop()),
+        )
         self._runner = web.ServerRunner(server, shutdown_timeout=0.05)
         await self._runner.setup()
         site = web.TCPSite(self._runner, self._host, self._port, backlog=1024)
@@ -284,6 +292,12 @@ def _headers(answer: Answer, prefix: str = "") -> dict[str, str]:
     if headers.get("location", "").startswith("/"):
         headers["location"] = prefix + headers["location"]
     return headers
+
+
+def _request(loop: asyncio.AbstractEventLoop, *parts: Any) -> web.BaseRequest:
+    """Return a request that may carry a photo; what is usual is 1 MiB."""
+    made: Any = web.BaseRequest
+    return made(*parts, loop, client_max_size=_LARGEST_BODY)
 
 
 def _response(answer: Answer, prefix: str) -> web.Response:

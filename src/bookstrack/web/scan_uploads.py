@@ -150,9 +150,7 @@ class _Form:
     def _check(self, more: int) -> None:
         if not self._is_photo:
             if len(self._held) > _LONGEST_FIELD:
-                raise InvalidRequest(
-                    "A field of the form is too long", details={"most": _LONGEST_FIELD}
-                )
+                raise self._too_long()
             return
         if len(self._photos) >= self._bounds.photos:
             raise too_many(len(self._photos) + 1, self._bounds.photos)
@@ -163,6 +161,15 @@ class _Form:
             raise too_large(
                 self._received, self._bounds.batch, index=len(self._photos), what="batch"
             )
+
+    def _too_long(self) -> InvalidRequest:
+        part = self._part
+        if part is not None and part.filename:
+            return InvalidRequest(
+                f"Photos are parts named {', '.join(sorted(_NAMES))}; this one is not",
+                details={"parameter": part.name or ""},
+            )
+        return InvalidRequest("A field of the form is too long", details={"most": _LONGEST_FIELD})
 
     def _end(self) -> None:
         if self._part is None:
