@@ -119,4 +119,7 @@ async def test_a_deleted_import_tells_what_it_had(api, path, client, texts):
     error = found["errors"][0]
     assert (error if texts else error["error"]).endswith("“12” is not a valid ISBN")
     assert (await api.get(f"{IMPORTS}/{job['jobId']}/results")).status == 404
-    assert (await api.get(f"{IMPORTS}/{job['jobId']}/errors.csv")).status == 404
+    rejected = await api.get(f"{IMPORTS}/{job['jobId']}/errors.csv")
+    assert rejected.status == 404
+    told = rejected.json["error"]
+    assert (told["details"]["reason"], told["details"]["ttl"]) == ("canceled", "2 hours")

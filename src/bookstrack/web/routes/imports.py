@@ -27,6 +27,8 @@ from bookstrack.web.import_orders import (
 from bookstrack.web.import_upload import MIB, Upload, read_upload
 from bookstrack.web.import_views import Preview, preview_of, rejected_file
 from bookstrack.web.job_access import JobDesk, results_id
+from bookstrack.web.job_missing import lifetime, missing
+from bookstrack.web.job_paths import status_path
 from bookstrack.web.job_results import decode_results
 from bookstrack.web.job_starts import JobStarts
 from bookstrack.web.job_views import JobStart, StartTop
@@ -206,6 +208,7 @@ async def preview_import(
 async def rejected_rows(
     reply: NamedDependency[Reply],
     desk: NamedDependency[JobDesk],
+    parts: NamedDependency[Assembly],
     job_id: JobId,
     token: Token = None,
 ) -> Response[Any]:
@@ -213,7 +216,11 @@ async def rejected_rows(
     job = await desk.known(results_id(job_id), reply.exchange)
     if job.pipeline is not PipelineName.CSV_IMPORT:
         raise NotFound("This job imported no file", details={"jobId": job.id})
-    stored = await desk.board.results(job.id)
+    try:
+        stored = await desk.board.results(job.id)
+    except NotFound as problem:
+        details = {"ttl": lifetime(parts.settings.jobs.results_ttl_s)}
+        raise missing(problem, details, status_url=status_path(job.id, job.pipeline)) from None
     body = await asyncio.to_thread(rejected_file, decode_results(stored.body))
     headers = {
         "content-disposition": f'attachment; filename="errors-{job.id}.csv"',

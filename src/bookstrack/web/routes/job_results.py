@@ -16,6 +16,7 @@ from bookstrack.jobs.board import JobBoard
 from bookstrack.model.job import Job
 from bookstrack.web.import_views import ImportResults
 from bookstrack.web.job_access import JobDesk, results_id
+from bookstrack.web.job_missing import lifetime, missing
 from bookstrack.web.job_paths import status_path
 from bookstrack.web.job_results import Asked, BatchResults, decode_results, results_data
 from bookstrack.web.job_views import POLL_INTERVAL, CsvStatusView, csv_status_view
@@ -25,7 +26,6 @@ from bookstrack.web.routes.route import read
 from bookstrack.web.scan_views import ScanResults
 
 _TAG = "Jobs"
-_NOT_READY_S = 10
 _KEYS = {
     "/v1/scan/results/{job_id}": "scan-results",
     "/v1/csv/results/{job_id}": "csv-results",
@@ -88,17 +88,17 @@ async def _results(
 ) -> Response[Any]:
     facts = reply.exchange.facts
     path = facts.template if facts is not None else ""
-    ttl, job_id = _lifetime(parts.settings.jobs.results_ttl_s), results_id(given)
+    ttl, job_id = lifetime(parts.settings.jobs.results_ttl_s), results_id(given)
     key = f"{_KEYS.get(path, _KEY)}:{job_id}"
     try:
         job = await desk.known(job_id, reply.exchange)
     except NotFound as problem:
-        raise _missing(problem, {"jobId": job_id, "resultsKey": key, "ttl": ttl}) from None
+        raise missing(problem, {"jobId": job_id, "resultsKey": key, "ttl": ttl}) from None
     try:
         stored = await desk.board.results(job_id)
     except NotFound as problem:
         known = {"jobId": job_id, "resultsKey": key, "ttl": ttl}
-        raise _missing(problem, known, status_url=status_path(job_id, job.pipeline)) from None
+        raise missing(problem, known, status_url=status_path(job_id, job.pipeline)) from None
     standing = await desk.board.status(job_id)
     asked = Asked(alias=alias, ios_strings=wants_ios_words(reply, parts), path=path)
     data = results_data(standing.job, stored.body, expires_at=stored.expires_at, asked=asked)
@@ -113,28 +113,6 @@ async def _results(
         resource_id=f"{_KEY}:{job.id}",
         expires_at=timestamp(stored.expires_at),
     )
-
-
-def _missing(
-    problem: NotFound, details: dict[str, Any], *, status_url: str | None = None
-) -> NotFound:
-    """Say why there are no results, and whether waiting helps [R3]."""
-    details = {**problem.details, **details}
-    waiting = details.setdefault("reason", "not_found") == "not_ready"
-    if waiting:
-        details["statusUrl"] = status_url
-    told = NotFound(problem.message, details=details, retry_after=_NOT_READY_S if waiting else None)
-    told.retryable = waiting
-    return told
-
-
-def _lifetime(seconds: int) -> str:
-    """Return a time in words: ``2 hours``, ``90 minutes``, ``75 seconds``."""
-    for size, name in ((3600, "hour"), (60, "minute"), (1, "second")):
-        if seconds % size == 0:
-            count = seconds // size
-            return f"{count} {name}" if count == 1 else f"{count} {name}s"
-    raise AssertionError("every number is divided by 1")
 
 
 @read(
