@@ -41,6 +41,15 @@ async def test_a_block_that_fails_writes_nothing(database: Database):
         assert (await connection.execute(select(t.cache_access_daily))).all() == []
 
 
+async def test_what_was_to_be_written_is_not_in_the_problem(database: Database):
+    await insert_cell(database)
+    with pytest.raises(IntegrityError) as problem:
+        await insert_cell(database)
+    statement = str(problem.value).partition("[SQL")[2]
+    assert statement
+    assert CELL["day"] not in statement
+
+
 async def test_mistakes_of_ours_are_not_called_outages(database: Database):
     await insert_cell(database)
     with pytest.raises(IntegrityError):

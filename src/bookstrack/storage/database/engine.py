@@ -40,6 +40,7 @@ _PRAGMAS = (
 )
 _CONNECT_S = 3
 _COMMAND_S = 10
+_DISCREET: Any = {"hide_parameters": True}  # what readers wrote stays out of logs
 # Without an isolation level the driver leaves BEGIN to us.
 _SQLITE_ARGUMENTS: dict[str, Any] = {"isolation_level": None, "timeout": 5}
 _WRITE = "BEGIN IMMEDIATE"
@@ -222,14 +223,16 @@ def make_engine(address: URL, *, command_s: float | None = _COMMAND_S) -> AsyncE
 
 def _sqlite_engine(address: URL) -> AsyncEngine:
     ensure_folder(address)
-    engine = create_async_engine(address, connect_args=_SQLITE_ARGUMENTS)
+    engine = create_async_engine(address, connect_args=_SQLITE_ARGUMENTS, **_DISCREET)
     _prepare(engine.sync_engine)
     return engine
 
 
 def _direct_engine(address: URL) -> Engine:
     """Return a pool of the standard library's driver, for use in threads."""
-    engine = create_engine(address.set(drivername="sqlite"), connect_args=_SQLITE_ARGUMENTS)
+    engine = create_engine(
+        address.set(drivername="sqlite"), connect_args=_SQLITE_ARGUMENTS, **_DISCREET
+    )
     _prepare(engine)
     return engine
 
@@ -255,6 +258,7 @@ def _postgresql_engine(address: URL, command_s: float | None) -> AsyncEngine:
         pool_size=10,
         max_overflow=10,
         pool_timeout=_COMMAND_S,
+        **_DISCREET,
         connect_args={
             "timeout": _CONNECT_S,
             "command_timeout": command_s,
