@@ -10,6 +10,7 @@ from photos import (
     FERRY,
     ID,
     drawn,
+    ended,
     events,
     said,
     scan,
@@ -73,6 +74,31 @@ async def test_a_cancel_while_photos_are_read_keeps_what_is_read(api):
     assert last["resultsUrl"] == f"/v1/jobs/{job_id}/results"
     assert not [path for path in await stored(api) if job_id in path]
     assert await stop(api, job_id) < 1
+
+
+async def test_answers_that_were_asked_for_may_come_shortly_after_a_cancel(api):
+    api.upstream.gemini.otherwise = said(seen("Qwv Bb"))
+    api.upstream.delay("gemini", 0.8)
+    job_id = await running(api, "Processing photo 3", *(drawn(shade=n) for n in range(1, 4)))
+    await until(lambda: asked(api, 3))
+    assert await stop(api, job_id) < 2.0
+    results = (await api.get(f"/v1/jobs/{job_id}/results")).json["data"]
+    assert (titles(results), results["status"]) == (["Qwv Bb"], "canceled")
+    assert [photo["status"] for photo in results["photoResults"]] == ["complete"] * 3
+    assert api.upstream.count("gemini") == 3
+
+
+async def asked(api, times: int) -> bool:
+    return api.upstream.count("gemini") == times
+
+
+async def test_photos_begin_in_order(api):
+    api.upstream.gemini.otherwise = said(seen("Qwv Bb"))
+    job_id = (await scan(api, *(drawn(shade=n) for n in range(1, 6)))).json["jobId"]
+    await ended(api, job_id)
+    told = [event.get("message", "") for _, event in await events(api, job_id)]
+    begun = [text for text in told if text.startswith("Processing photo")]
+    assert begun == [f"Processing photo {place} of 5..." for place in range(1, 6)]
 
 
 async def test_a_cancel_during_lookups_keeps_all_books(api):

@@ -31,6 +31,8 @@ SINGLE_FAILED = "E_AI_SCAN_FAILED"
 BATCH_FAILED = "E_BATCH_SCAN_FAILED"
 
 _PHOTOS_AT_ONCE = 5
+_LAST_ANSWERS_S = 1.2
+"""So long after a cancel answers that were asked for before may come, below the 2 s of [C2]."""
 _encode = msgspec.json.Encoder().encode
 
 
@@ -104,7 +106,9 @@ class BookshelfScan:
         )
         # One that reads on this machine's own processors has no use for several at a time.
         alone = readers[0] is parts.readers.ocr
-        await ctx.each(left, work.read, at_once=1 if alone else _PHOTOS_AT_ONCE)
+        await ctx.each(
+            left, work.read, at_once=1 if alone else _PHOTOS_AT_ONCE, grace_s=_LAST_ANSWERS_S
+        )
 
     async def _announce_books(self, ctx: Context, scan: Scan, tally: Tally) -> Scan:
         if not scan.books:

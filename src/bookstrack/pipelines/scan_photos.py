@@ -52,6 +52,8 @@ class PhotoWork:
     async def read(self, photo: Photo) -> None:
         """Read a photo and store what became of it, an error among them."""
         began = now_ms(self._ctx)
+        if not self._tally.single:  # before anything that takes time: photos begin in order
+            await self._begin(photo, self._readers[0])
         result = await self._result(photo)
         stamped = msgspec.structs.replace(result, began=began, ended=now_ms(self._ctx))
         await self._ended(photo, stamped)
@@ -63,7 +65,8 @@ class PhotoWork:
             looked = await look(picture)
 
             async def begin(reader: ShelfReader) -> None:
-                await self._begin(photo, reader)
+                if self._tally.single or reader is not self._readers[0]:
+                    await self._begin(photo, reader)
 
             read = await read_by(self._readers, picture, keep=self._keep, begin=begin)
             return await self._with_spines(photo, picture, _read_result(read, looked))
