@@ -111,6 +111,9 @@ async def test_a_cancel_during_lookups_keeps_all_books(api):
     assert (len(results["books"]), results["partial"]) == (10, True)
     assert {book["enrichmentStatus"] for book in results["books"]} == {"pending"}
     assert (results["approved"], results["booksEnriched"]) == (10, 0)
+    name, last = (await events(api, job_id))[-1]
+    assert (name, last["processedCount"], last["totalCount"]) == ("canceled", 1, 11)
+    assert last["summary"]["totalProcessed"] == last["summary"]["booksUnique"] == 10
 
 
 async def test_a_hard_cancel_deletes_the_photos(api):

@@ -26,7 +26,8 @@ class Interrupted(BaseException):
 class Outcome(Struct, frozen=True, kw_only=True):
     """What a job has come to. ``results`` is an encoded JSON object, the body of §9.
 
-    ``processed`` is ``succeeded + failed`` where it is not given; ``summary_extra`` has further
+    ``processed`` counts the items that have ended; it is ``succeeded + failed`` where it is not
+    given. ``summary_extra`` has further
     fields of ``Summary`` by their Python names, ``extra`` facts of the last event by their wire
     names; with a ``fault`` the job has failed as a whole.
     """

@@ -50,7 +50,9 @@ def outcome(job: Job, scan: Scan, *, spines: bool = False) -> Outcome:
         results=_encode(results),
         succeeded=results.approved,
         failed=results.needs_review,
+        processed=sum(one.result is not None for one in (*scan.photos, *scan.books)),
         summary_extra={
+            "total_processed": results.books_unique,
             "total_detected": results.total_detected,
             "approved": results.approved,
             "needs_review": results.needs_review,
