@@ -58,6 +58,7 @@ async def test_photos_here_as_json(scan, upstream, photo):
     assert done.returncode == 0, done.stderr
     results = json.loads(done.stdout)
     assert (results["booksUnique"], results["photosProcessed"]) == (1, 2)
+    assert "spineUrl" not in results["books"][0]  # nobody serves it
 
 
 async def test_a_server_can_do_it(scan, start, upstream, photo):

@@ -87,8 +87,12 @@ def _here(photos: tuple[Path, ...], read: list[bytes], show: Show) -> Results:
     for number, data in enumerate(read):
         if len(data) > bounds.image:
             raise too_large(len(data), bounds.image, index=number)
-    # This process runs the job at once and needs no memory of its own for that.
-    own = replace(settings, storage=replace(settings.storage, engine_url="memory:"))
+    # This process runs the job at once and needs no memory of its own for that; no photo stays.
+    own = replace(
+        settings,
+        storage=replace(settings.storage, engine_url="memory:"),
+        imports=replace(settings.imports, keep_scan_photos=False),
+    )
     try:
         return asyncio.run(_scanned(own, read, show))
     except PictureRefused as problem:

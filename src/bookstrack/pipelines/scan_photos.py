@@ -10,8 +10,8 @@ from bookstrack.jobs.context import Context
 from bookstrack.model.job import ItemResult, ItemState
 from bookstrack.pipelines.scan_items import Photo, PhotoResult
 from bookstrack.pipelines.scan_readers import (
+    NOT_STORED,
     Looked,
-    PhotoNotStored,
     Read,
     fault_of,
     look,
@@ -20,7 +20,7 @@ from bookstrack.pipelines.scan_readers import (
 from bookstrack.pipelines.scan_spines import Spines
 from bookstrack.pipelines.scan_tally import Tally
 from bookstrack.readers.keeping import AnswerCache, within
-from bookstrack.readers.shelf import ShelfReader
+from bookstrack.readers.shelf import PhotoUnread, ShelfReader
 from bookstrack.scans.kinds import Kind
 from bookstrack.scans.picture import CheckedPicture
 from bookstrack.scans.results import with_barcodes
@@ -142,7 +142,7 @@ def _read_result(read: Read, looked: Looked) -> PhotoResult:
 async def _picture(ctx: Context, photo: Photo) -> CheckedPicture:
     given = photo.input
     if not given.path:
-        raise PhotoNotStored("The photo could not be stored")
+        raise PhotoUnread(NOT_STORED, "The photo could not be stored", retryable=True)
     return CheckedPicture(
         body=await ctx.blob(given.name),
         width=given.width,

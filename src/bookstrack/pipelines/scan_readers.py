@@ -31,13 +31,8 @@ GEMINI = "gemini"
 OCR = "ocr"
 REFUSED = "E_SCAN_AI_REFUSED"
 BROKEN = "E_SCAN_PHOTO_UNREADABLE"
+NOT_STORED = "E_SCAN_PHOTO_NOT_STORED"
 _ASKED = {"gemini": GEMINI, "gemini-flash": GEMINI, "ocr": OCR}
-
-
-class PhotoNotStored(BooksTrackError):
-    """A photo that was sent, and lost on its way into the object store."""
-
-    code = "E_SCAN_PHOTO_NOT_STORED"
 
 
 def provider_asked(text: str) -> str:

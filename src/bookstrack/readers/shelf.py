@@ -32,13 +32,14 @@ _SAME_PLACE = 0.6
 
 
 class PhotoUnread(BooksTrackError):
-    """A photo could not be read. ``photo_code`` is ``E_SCAN_AI_REFUSED`` or ``..._INVALID``."""
+    """A photo could not be read; ``photo_code`` is for instance ``E_SCAN_AI_REFUSED``."""
 
     retryable = False
 
-    def __init__(self, photo_code: str, message: str) -> None:
+    def __init__(self, photo_code: str, message: str, *, retryable: bool = False) -> None:
         super().__init__(message)
         self.photo_code = photo_code
+        self.retryable = retryable
 
 
 class PhotoReading(Struct, frozen=True, kw_only=True):
