@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from structlog.testing import capture_logs
 
 from bookstrack.enrichment.books import Enriched, EnrichmentStatus, PartialBook
 from bookstrack.enrichment.enricher import NOT_FOUND, Enricher
@@ -110,9 +111,12 @@ async def test_a_defect_is_an_answer_too(parts):
             raise RuntimeError("a defect")
 
     lookups = Enricher(Broken()).lookups()
-    found = await lookups.enrich(PartialBook(isbn=FERRY))
+    with capture_logs() as logs:
+        found = await lookups.enrich(PartialBook(isbn=FERRY, title=FERRY_TITLE))
     assert found.status is EnrichmentStatus.ERROR
     assert "defect" not in found.error
+    assert [entry["event"] for entry in logs] == ["enrichment_defect"]
+    assert not {FERRY, FERRY_TITLE} & {str(value) for value in logs[0].values()}
     lookups.drop()
 
 

@@ -85,7 +85,7 @@ class Lookups:
                 retry_after=problem.retry_after,
             )
         except Exception:
-            log.exception("enrichment_defect", isbn=book.isbn, title=book.title)
+            log.exception("enrichment_defect")  # what a reader sent stays out of the log
             return Enriched(status=EnrichmentStatus.ERROR, error="Something went wrong on our side")
 
     async def _found(self, book: PartialBook) -> Enriched:
