@@ -38,6 +38,7 @@ class Log:
         self.looks = 0
         self.reads = 0
         self.away = False
+        self.fails = False
         self.delay = None
 
     def add(self, job_id, *, last=False):
@@ -75,6 +76,8 @@ class Log:
         found = self.jobs.get(job_id, [])[after : after + limit]
         if self.delay is not None:
             await self.delay.wait()
+        if self.fails:
+            raise StorageUnavailable("went away")
         return found
 
 
@@ -431,3 +434,15 @@ async def test_a_thousand_followers_hear_within_50_ms_and_cost_little():
     assert len(late) == 30_000
     assert quantiles(late, n=100)[98] < 1  # `make bench` measures; this only sees a jam
     assert (after - before) / 1000 < 10_000
+
+
+async def test_everybody_who_waits_for_an_opening_hears_that_it_failed(log, feeds):
+    log.delay = asyncio.Event()
+    followers = [Watcher(feeds) for _ in range(3)]
+    await turns()
+    log.away = True
+    log.fails = True
+    log.delay.set()
+    async with asyncio.timeout(5):
+        ends = await asyncio.gather(*(one.task for one in followers), return_exceptions=True)
+    assert [type(end) for end in ends] == [StorageUnavailable] * 3

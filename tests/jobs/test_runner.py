@@ -466,3 +466,52 @@ async def test_the_outer_end_of_a_run_ends_its_pipeline(world, here):
     assert ended.is_set()
     assert not here.runner.running
     assert (await here.store.get(started.job.id)).owner == here.executor.id
+
+
+async def test_what_can_never_be_written_fails_the_job(world, here):
+    async def script(ctx):
+        await ctx.emit(message="fine")
+        await ctx.emit(extra={"x": "\ud800"}, important=True)
+        return world.books.outcome(ctx.job, await ctx.items())
+
+    world.books.script = script
+    started = await world.start(here)
+    await world.passing(0.5)
+    found = await here.board.status(started.job.id)
+    assert found.job.status is JobStatus.FAILED
+    assert found.event.fault.code == "E_BATCH_PROCESSING_FAILED"
+    assert [event.seq for event in await here.board.events(started.job.id)] == list(
+        range(1, found.event.seq + 1)
+    )
+    assert not here.runner.running
+
+
+async def test_an_end_that_can_never_be_written_is_a_failure(world, here):
+    async def script(ctx):
+        raise JobFailed("E_CSV_NO_BOOKS", "\ud800", retryable=False)
+
+    world.books.script = script
+    started = await world.start(here)
+    await world.passing(0.5)
+    found = await here.board.status(started.job.id)
+    assert found.job.status is JobStatus.FAILED
+    assert found.event.fault.code == "E_BATCH_PROCESSING_FAILED"
+
+
+async def test_a_run_that_breaks_for_ever_is_ended(world, here):
+    """Whatever keeps a run from ending: its own process takes it up again only so often."""
+    here.store.store.finish = refuse
+    started = await world.start(here)
+    for _ in range(world.settings.max_attempts + 1):
+        await world.passing(0.5)
+        assert await here.store.claim(
+            started.job.id, here.executor.id, now=world.clock.time(), lease_s=30
+        )
+    claimed = await here.store.claim(
+        started.job.id, here.executor.id, now=world.clock.time() + 61, lease_s=30
+    )
+    assert claimed.takeovers >= world.settings.max_attempts
+
+
+async def refuse(*_args, **_kwargs):
+    raise RuntimeError("never")

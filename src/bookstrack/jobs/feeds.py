@@ -192,14 +192,14 @@ class Feeds:
             NotFound: there is no such job.
             StorageUnavailable: the log cannot be read.
         """
-        tail = self._tails.get(job_id)
-        if tail is None:
-            opening = self._opening.get(job_id)
-            if opening is None:
-                opening = self._openings.start(self._open(job_id), f"job-feed {job_id}")
-                self._opening[job_id] = opening
+        tail, opening = self._tails.get(job_id), self._opening.get(job_id)
+        if tail is None and opening is None:
+            opening = self._openings.start(self._open(job_id), f"job-feed {job_id}")
+            self._opening[job_id] = opening
+        if opening is not None:  # which may fail: then there is no tail to wait at
             await asyncio.wait({opening})
             tail = opening.result()
+        assert tail is not None  # noqa: S101 opened above
         tail.followers.add(follower)
         return tail
 

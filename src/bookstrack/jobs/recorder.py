@@ -110,13 +110,14 @@ class Recorder:
         Raises:
             Interrupted: the job is not ours any more.
         """
-        asked = self._tasks.start(self._halt.asked.wait())
+        asked = {self._tasks.start(self._halt.asked.wait())}
         if at_once:
             self._hurry()
         self._kick()
         while at_work := self._at_work():
-            await asyncio.wait({*at_work, asked}, return_when=asyncio.FIRST_COMPLETED)
-            if asked.done() and not self._closing:
+            ended, _ = await asyncio.wait(at_work | asked, return_when=asyncio.FIRST_COMPLETED)
+            if asked & ended:
+                asked.clear()
                 self._hurry()
         await self._tasks.close()
         self._refuse_after_problem()

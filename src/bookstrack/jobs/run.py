@@ -31,6 +31,8 @@ from bookstrack.storage.database.job_store import JobStore
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
+Verdict = Outcome | Fault | None
+"""What a pipeline has come to; None: the job was canceled."""
 
 _STARTED = "Started"
 _RESUMED = "Resumed after a server restart"
@@ -72,15 +74,44 @@ class Run:
             recorder = self._recorder(draft)
             try:
                 verdict = await self._verdict(draft, recorder)
-                await recorder.close(at_once=not isinstance(verdict, Outcome))
+                told = await self._told(recorder, verdict)
             finally:
                 await recorder.abandon()
+            if not told:  # what the log holds can be written, whatever else cannot
+                draft = await self._patiently(self._draft)
+                verdict = verdict if isinstance(verdict, Fault) else self._unexpected
             end = await self._patiently(lambda: self._end(draft, verdict))
-            await self._patiently(lambda: self._finish(end))
+            await self._finished(end)
         except LeaseLost as problem:
             self._halt.lose()
             raise Interrupted from problem
         return end.event
+
+    async def _told(self, recorder: Recorder, verdict: Verdict) -> bool:
+        """Let the recorder write the rest; False where it cannot be written at all."""
+        try:
+            await recorder.close(at_once=not isinstance(verdict, Outcome))
+        except Exception:
+            log.exception("job_untold", job_id=self._job.id)
+            return False
+        return True
+
+    async def _finished(self, end: End) -> None:
+        """Commit the end; an end that cannot be written is a failure of ours."""
+        try:
+            await self._patiently(lambda: self._finish(end))
+        except LeaseLost:
+            raise
+        except Exception:
+            log.exception("job_end_unwritten", job_id=self._job.id)
+            known = await self._patiently(self._draft)
+            now = self._shop.clock.time()
+            plain = ending.failed(known.event(at=now), self._unexpected, now=now)
+            await self._patiently(lambda: self._finish(plain))
+
+    @property
+    def _unexpected(self) -> Fault:
+        return ending.unexpected(self._job.pipeline)
 
     async def _draft(self) -> Draft:
         """Begin where the log ends; what was finished without an event saying so counts, too."""
@@ -101,7 +132,7 @@ class Run:
             tell=self._shop.feeds.tell,
         )
 
-    async def _verdict(self, draft: Draft, recorder: Recorder) -> Outcome | Fault | None:
+    async def _verdict(self, draft: Draft, recorder: Recorder) -> Verdict:
         """Let the pipeline work; None: the job was canceled."""
         shop = self._shop
         if self._claimed.loops(now=shop.clock.time(), most=shop.settings.max_attempts):
@@ -135,7 +166,7 @@ class Run:
                 await shop.clock.sleep(_AGAIN_AFTER_S)
             except Exception:
                 log.exception("job_broke", job_id=self._job.id, pipeline=self._job.pipeline.value)
-                return ending.unexpected(self._job.pipeline)
+                return self._unexpected
 
     async def _work(self, ctx: Context) -> Outcome:
         """Run the pipeline once; cut it off when it does not stop by itself after a signal."""
@@ -157,7 +188,7 @@ class Run:
         await self._shop.clock.sleep(self._halt.patience_s)
         task.cancel()
 
-    async def _end(self, draft: Draft, verdict: Outcome | Fault | None) -> End:
+    async def _end(self, draft: Draft, verdict: Verdict) -> End:
         """Say how the job ends: a cancel outweighs whatever else there is to say."""
         shop, mode = self._shop, self._halt.cancel
         now = shop.clock.time()
@@ -170,8 +201,7 @@ class Run:
         if isinstance(verdict, Outcome):
             ttl_s = shop.settings.results_ttl_s
             return ending.completed(self._job, last, verdict, now=now, ttl_s=ttl_s)
-        fault = verdict or ending.unexpected(self._job.pipeline)
-        return ending.failed(last, fault, now=now)
+        return ending.failed(last, verdict or self._unexpected, now=now)
 
     async def _finish(self, end: End) -> None:
         """Commit the end, then tell of it; nothing when somebody was faster."""

@@ -104,7 +104,7 @@ async def test_renewing_what_is_running_lets_the_rest_go(jobs, job):
     await jobs.renew("a", now=NOW + 20, lease_s=LEASE_S, running={"other"})
     assert await orphans(jobs, now=NOW + LEASE_S) == [ORPHAN]
     again = await claim(jobs, job, "a", now=NOW + LEASE_S)
-    assert (again.resumed, again.takeovers) == (True, 0)
+    assert (again.resumed, again.takeovers) == (True, 1)  # whatever ended the run may do so again
 
 
 async def test_a_silent_executor_is_dead_even_if_a_lease_is_young(jobs, job):

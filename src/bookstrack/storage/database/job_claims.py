@@ -59,11 +59,11 @@ def claim_job(
     row = connection.execute(_held.where(_job.id == job_id)).one_or_none()
     if row is None or row.finished_at is not None:
         return None
-    holder: str | None = row.owner
-    if holder in (None, owner):
-        holder = None
-    elif row.lease_until > now and not _is_dead(
-        connection, holder, now=now, lease_s=lease_s, is_gone=is_gone
+    holder: str | None = row.owner  # whoever lets go of a job by intent leaves none
+    if (
+        holder not in (None, owner)
+        and row.lease_until > now
+        and not _is_dead(connection, holder, now=now, lease_s=lease_s, is_gone=is_gone)
     ):
         return None
     resumed = row.started_at is not None
