@@ -129,7 +129,8 @@ class Engine:
         await self._get_ready(runs)
         gc.freeze()  # what the engine has loaded is large, and stays
         self._ready.set()
-        self.on_room()
+        if not self._stopped:
+            self.on_room()
         while True:
             await self._clock.sleep(_TIDY_EVERY_S)
             try:

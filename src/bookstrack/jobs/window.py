@@ -6,9 +6,12 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import TypeVar
 
+import structlog
+
 from bookstrack.clock import Clock
 from bookstrack.jobs.halt import Halt
 
+log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 
@@ -47,6 +50,9 @@ async def each(
             while running and not last.done():
                 ended, _ = await asyncio.wait({*running, last}, return_when=asyncio.FIRST_COMPLETED)
                 running -= ended
+                for problem in map(_failure, ended):
+                    if problem is not None:  # the cancel is what counts
+                        log.warning("item_failed_after_cancel", exc_info=problem)
     finally:
         await _cut_off([watch, *takers])
     halt.check()
@@ -57,6 +63,10 @@ async def _take(left: Iterator[T], work: Callable[[T], Awaitable[None]], halt: H
         if halt.asked.is_set():
             return
         await work(item)
+
+
+def _failure(ended: asyncio.Task[None]) -> BaseException | None:
+    return None if ended.cancelled() else ended.exception()
 
 
 async def _cut_off(tasks: Sequence[asyncio.Task[object]]) -> None:
