@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -28,7 +29,7 @@ from bookstrack.jobs.feeds import Feeds
 from bookstrack.jobs.runner import Runner
 from bookstrack.jobs.tally import Tally
 from bookstrack.model.event import Event
-from bookstrack.model.job import Blob, Job, PipelineName
+from bookstrack.model.job import Blob, CancelMode, Job, JobStatus, PipelineName
 from bookstrack.pipelines.bookshelf_scan import BookshelfScan, ScanParts
 from bookstrack.pipelines.scan_items import PhotoInput
 from bookstrack.pipelines.scan_readers import Readers
@@ -71,7 +72,7 @@ class Desk:
 
     async def scan(self, readers: Readers, *, photos: int = 1, asked: str = "auto") -> str:
         """Run a scan to its end; return its id."""
-        job_id = str(uuid4())
+        job_id = self.job_id = str(uuid4())
         await self._store(job_id, photos, {"provider": asked, "confidenceThreshold": 0.7})
         parts = self.parts
         pipeline = BookshelfScan(
@@ -83,7 +84,7 @@ class Desk:
                 at_once=4,
             )
         )
-        runner = Runner(
+        runner = self.runner = Runner(
             self.store,
             {pipeline.name: pipeline},
             owner=self.owner,
@@ -134,6 +135,13 @@ class Desk:
             message="accepted",
         )
         await self.store.create(new, now=now, idempotency_ttl_s=60)
+
+    async def cancel(self) -> None:
+        """Ask the scan under way to end, and wait until its runner knows."""
+        now = self.parts.clock.time()
+        await self.store.request_cancel(self.job_id, CancelMode.SOFT, now=now)
+        self.runner.heard(f"cancel {self.job_id}")
+        await asyncio.sleep(0.2)
 
     async def results(self, job_id: str) -> dict[str, Any]:
         stored = await self.store.results(job_id)
@@ -244,3 +252,21 @@ async def test_what_is_no_fault_of_the_reader_is_nobody_elses_turn(desk: Desk, p
     await desk.scan(readers)
     assert isinstance(readers.ocr, Reader)
     assert readers.ocr.read_photos == 0
+
+
+class Canceled(Reader):
+    """Cannot be asked, and while it is tried the scan is canceled."""
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__("gemini", GEMINI)
+        self._desk = desk
+
+    async def read(self, photo: CheckedPicture, *, keep: Any) -> PhotoReading:
+        await self._desk.cancel()
+        raise ProviderTimeout("gemini", "gemini: no answer")
+
+
+async def test_after_a_cancel_nobody_is_asked_any_more(desk: Desk):
+    ocr = Reader("ocr", OCR)
+    job_id = await desk.scan(Readers(gemini=Canceled(desk), ocr=ocr))
+    assert ((await desk.job(job_id)).status, ocr.read_photos) == (JobStatus.CANCELED, 0)

@@ -65,6 +65,7 @@ class PhotoWork:
             looked = await look(picture)
 
             async def begin(reader: ShelfReader) -> None:
+                self._ctx.check()  # a reader is asked no more after a cancel
                 if self._tally.single or reader is not self._readers[0]:
                     await self._begin(photo, reader)
 
