@@ -116,7 +116,8 @@ async def test_by_a_server(run, file, settings, tmp_path):
     with server_process(serve, log=tmp_path / "log") as server:
         address = f"http://127.0.0.1:{server.port}"
         done = await asyncio.to_thread(run, str(file), "--server", address)
-        assert (done.returncode, done.stderr) == (0, "")
+        assert done.returncode == 0, done.stderr
+        assert f"its results will be at {address}/v1/jobs/" in done.stderr
         assert cells(done.stdout)["new books"] == "1"
         assert "invalid_isbn" in file.with_name("books.errors.csv").read_text("utf-8-sig")
         file.write_text("Title,Author,ISBN\n,A,12\n")

@@ -4,29 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import json as jsons
-import sys
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, cast
 
 import msgspec
 from cyclopts import Parameter
 from msgspec import Struct
-from msgspec.structs import replace
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 
 from bookstrack.assembly import open_assembly
-from bookstrack.cli.database import refuse_unmigrated
+from bookstrack.cli.job_commands import Show, bar, read_file, settings_here
 from bookstrack.cli.remote import Remote, SentFile
-from bookstrack.cli.surroundings import read_settings
-from bookstrack.errors import BooksTrackError, InvalidRequest
+from bookstrack.errors import BooksTrackError
 from bookstrack.imports.export import Format
 from bookstrack.model.event import Event
 from bookstrack.settings import Settings
-from bookstrack.telemetry.logging import configure_logging
 from bookstrack.web.import_desk import ImportDesk
 from bookstrack.web.import_orders import ImportQuery, read_order
 from bookstrack.web.import_upload import MIB, Upload, too_large
@@ -35,7 +28,6 @@ from bookstrack.web.job_results import decode_results
 
 _NOTHING = 1
 _SHOWN_FAULTS = 10
-Show = Callable[[float, str], None]
 Results = dict[str, Any]
 
 
@@ -58,9 +50,9 @@ def import_file(
     json: Annotated[bool, Parameter(negative="", help="Print the results as JSON.")] = False,
 ) -> int:
     """Import an export file. Exit code 1 when it brings no book."""
-    data = _read(file)
+    data = read_file(file)
     query = ImportQuery(format=format, dry_run=dry_run)
-    with _shown() as show:
+    with bar("Reading the file") as show:
         if server:
             found = _by_server(Remote(server), file, data, query, show)
         else:
@@ -73,39 +65,12 @@ def import_file(
     return 0 if found.results["books"] else _NOTHING
 
 
-def _read(file: Path) -> bytes:
-    try:
-        return file.read_bytes()
-    except OSError as problem:
-        raise InvalidRequest(f"{file} cannot be read: {problem.strerror}") from problem
-
-
-@contextmanager
-def _shown() -> Generator[Show]:
-    """Show a bar on standard error, so that standard output holds the results alone."""
-    columns = (BarColumn(), TextColumn("{task.percentage:>3.0f} % {task.description}"))
-    console = Console(stderr=True)
-    with Progress(
-        *columns, console=console, transient=True, disable=not sys.stderr.isatty()
-    ) as bar:
-        task = bar.add_task("Reading the file", total=1.0)
-
-        def show(progress: float, message: str) -> None:
-            bar.update(task, completed=progress, description=message.replace("[", r"\["))
-
-        yield show
-
-
 def _here(data: bytes, query: ImportQuery, show: Show) -> Imported:
-    settings = read_settings()
-    configure_logging(replace(settings.telemetry, log_level="ERROR"))
-    refuse_unmigrated(settings)
+    settings = settings_here()
     limit = settings.imports.csv_max_mb * MIB
     if len(data) > limit:
         raise too_large(len(data), limit)
-    # This process runs the job at once and needs no memory of its own for that.
-    own = replace(settings, storage=replace(settings.storage, engine_url="memory:"))
-    return asyncio.run(_imported(own, data, query, show))
+    return asyncio.run(_imported(settings, data, query, show))
 
 
 async def _imported(settings: Settings, data: bytes, query: ImportQuery, show: Show) -> Imported:
@@ -131,8 +96,8 @@ def _by_server(remote: Remote, file: Path, data: bytes, query: ImportQuery, show
     sent = SentFile(field="file", name=file.name, content_type="text/csv", data=data)
     asked = [f"dryRun={str(bool(query.dry_run)).lower()}"]
     asked += [f"format={query.format.value}"] if query.format is not None else []
-    started = remote.post_form(f"/api/v2/imports?{'&'.join(asked)}", [sent], {})
-    path, token = f"/api/v2/imports/{started['jobId']}", started["token"]
+    started = remote.start(f"/api/v2/imports?{'&'.join(asked)}", [sent], {})
+    path, token = f"/api/v2/imports/{started['jobId']}", started["authToken"]
     for name, event in remote.events(f"{path}/stream", token):
         show(float(event.get("progress", 0.0)), str(event.get("message", "")))
         if name in ("failed", "canceled"):

@@ -4,32 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import json as jsons
-import sys
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import Parameter
 from msgspec.structs import replace
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 
 from bookstrack.assembly import Assembly, open_assembly
-from bookstrack.cli.database import refuse_unmigrated
+from bookstrack.cli.job_commands import Show, bar, read_file, settings_here
 from bookstrack.cli.remote import Remote, SentFile
-from bookstrack.cli.surroundings import read_settings
 from bookstrack.errors import BooksTrackError, InvalidRequest
 from bookstrack.model.job import CancelMode
 from bookstrack.scans.refusals import PictureRefused
 from bookstrack.settings import Settings
-from bookstrack.telemetry.logging import configure_logging
 from bookstrack.web.scan_orders import ScanDesk, Wishes
 from bookstrack.web.scan_uploads import Photo, Submitted, bounds_of, too_large, too_many
 
 _NOTHING = 1
-Show = Callable[[float, str], None]
 Results = dict[str, Any]
 
 
@@ -41,8 +34,8 @@ def scan(
     """Find the books on photos. Exit code 1 when there are none."""
     if not photos:
         raise InvalidRequest("scan needs at least one photo")
-    read = [_read(photo) for photo in photos]
-    with _shown() as show:
+    read = [read_file(photo) for photo in photos]
+    with bar("Sending the photos") as show:
         if server:
             results = _by_server(Remote(server), photos, read, show)
         else:
@@ -54,45 +47,15 @@ def scan(
     return 0 if results["books"] else _NOTHING
 
 
-def _read(photo: Path) -> bytes:
-    try:
-        return photo.read_bytes()
-    except OSError as problem:
-        raise InvalidRequest(f"{photo} cannot be read: {problem.strerror}") from problem
-
-
-@contextmanager
-def _shown() -> Generator[Show]:
-    """Show a bar on standard error, so that standard output holds the books alone."""
-    columns = (BarColumn(), TextColumn("{task.percentage:>3.0f} % {task.description}"))
-    console = Console(stderr=True)
-    with Progress(
-        *columns, console=console, transient=True, disable=not sys.stderr.isatty()
-    ) as bar:
-        task = bar.add_task("Sending the photos", total=1.0)
-
-        def show(progress: float, message: str) -> None:
-            bar.update(task, completed=progress, description=message)
-
-        yield show
-
-
 def _here(photos: tuple[Path, ...], read: list[bytes], show: Show) -> Results:
-    settings = read_settings()
-    configure_logging(replace(settings.telemetry, log_level="ERROR"))
-    refuse_unmigrated(settings)
+    settings = settings_here()
     bounds = bounds_of(settings.imports)
     if len(read) > bounds.photos:
         raise too_many(len(read), bounds.photos)
     for number, data in enumerate(read):
         if len(data) > bounds.image:
             raise too_large(len(data), bounds.image, index=number)
-    # This process runs the job at once and needs no memory of its own for that; no photo stays.
-    own = replace(
-        settings,
-        storage=replace(settings.storage, engine_url="memory:"),
-        imports=replace(settings.imports, keep_scan_photos=False),
-    )
+    own = replace(settings, imports=replace(settings.imports, keep_scan_photos=False))
     try:
         return asyncio.run(_scanned(own, read, show))
     except PictureRefused as problem:
@@ -130,8 +93,8 @@ def _by_server(remote: Remote, photos: tuple[Path, ...], read: list[bytes], show
         SentFile(field="photos", name=photo.name, content_type="image/jpeg", data=data)
         for photo, data in zip(photos, read, strict=True)
     ]
-    started = remote.post_form("/api/v2/scans", files, {})
-    job_id, token = started["jobId"], started["token"]
+    started = remote.start("/api/v2/scans", files, {})
+    job_id, token = started["jobId"], started["authToken"]
     for name, data in remote.events(f"/api/v2/scans/{job_id}/stream", token):
         show(float(data.get("progress", 0.0)), str(data.get("message", "")))
         if name in ("failed", "canceled"):

@@ -19,13 +19,13 @@ def read_settings(*, warn: bool = True) -> Settings:
     loaded = load_settings(os.environ)
     if warn:
         for warning in loaded.warnings:
-            _print(warning)
+            tell(warning)
     return loaded.settings
 
 
 def say(problem: BooksTrackError) -> None:
     """Print a problem to standard error as one line."""
-    _print(in_words(problem))
+    tell(in_words(problem))
 
 
 def in_words(problem: BooksTrackError) -> str:
@@ -37,5 +37,6 @@ def in_words(problem: BooksTrackError) -> str:
     return f"{problem.message}: {said.splitlines()[0]}" if said else problem.message
 
 
-def _print(text: str) -> None:
+def tell(text: str) -> None:
+    """Print a line to standard error that is no part of what the command was asked for."""
     sys.stderr.write(f"bookstrack: {text}\n")  # in one piece: several processes may say it
