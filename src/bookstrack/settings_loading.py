@@ -32,6 +32,13 @@ _TRUE = frozenset({"true", "1", "on", "yes"})
 _FALSE = frozenset({"false", "0", "off", "no"})
 _ADMIN_TOKEN_LENGTH = 16
 _PHASES = ("active", "deprecated", "gone")
+# What routes and forms take at all, photos in base64 included; larger values would do nothing.
+_LARGEST = (
+    ("csv_max_mb", 1000),
+    ("scan_image_max_mb", 700),
+    ("scan_batch_max_mb", 700),
+    ("scan_max_photos", 30),
+)
 
 
 class Leaf(Struct, frozen=True, kw_only=True):
@@ -226,6 +233,9 @@ def _check_whole(settings: Settings) -> None:
         raise ConfigurationProblem(PREFIX + "PORT", "must be at most 65535")
     if settings.providers.max_results < 1:
         raise ConfigurationProblem(PREFIX + "MAX_RESULTS_DEFAULT", "must be at least 1")
+    for name, most in _LARGEST:
+        if not 1 <= getattr(settings.imports, name) <= most:
+            raise ConfigurationProblem(PREFIX + name.upper(), f"must be between 1 and {most}")
     _check_streams(settings)
     _check_networks(PREFIX + "TRUSTED_PROXIES", settings.server.trusted_proxies)
     _check_networks(PREFIX + "RATE_EXEMPT_CIDRS", settings.limits.exempt_cidrs)

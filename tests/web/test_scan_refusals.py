@@ -217,6 +217,30 @@ async def test_forty_nine_megabytes_pass_and_seventy_do_not(api):
     assert error(whole)[:2] == (413, "FILE_TOO_LARGE")
 
 
+async def test_larger_settings_are_not_capped_in_silence(start):
+    bounds = {"SCAN_IMAGE_MAX_MB": "80", "SCAN_BATCH_MAX_MB": "80", "SCAN_MAX_PHOTOS": "6"}
+    api = await start(GEMINI_API_KEY="k", JOB_WORKERS="0", **bounds)
+    photo = heavy(71_000_000)
+    assert (await scan(api, photo)).status == 202
+    answer = await api.post(BATCH, **as_json(jobId=ID, images=images(photo)))
+    assert answer.status == 202
+    assert (await api.post(SEVERAL, data=form(*[drawn()] * 6))).status == 202
+    assert error(await api.post(SEVERAL, data=form(*[drawn()] * 7)))[1] == "BATCH_TOO_LARGE"
+
+
+async def test_a_long_body_without_a_length_is_cut_short(start):
+    api = await start(GEMINI_API_KEY="k", JOB_WORKERS="0", SCAN_BATCH_MAX_MB="1")
+
+    async def endless():
+        for _ in range(40):
+            yield b" " * 100_000
+
+    answer = await api.post(BATCH, data=endless(), headers={"Content-Type": "application/json"})
+    status, code, details = error(answer)
+    assert (status, code, details["resourceType"]) == (413, "FILE_TOO_LARGE", "batch")
+    assert 1_400_000 < details["receivedBytes"] < 3_000_000
+
+
 async def test_no_place_is_kept_and_the_picture_is_upright(api):
     exif = Image.Exif()
     exif[0x0112] = 6

@@ -49,7 +49,7 @@ class JobSettings(Struct, frozen=True, kw_only=True):
 class ImportSettings(Struct, frozen=True, kw_only=True):
     """Export files, shelf photos and barcodes."""
 
-    csv_max_mb: Annotated[int, Var("CSV_MAX_MB", "largest export file, MiB")] = 10
+    csv_max_mb: Annotated[int, Var("CSV_MAX_MB", "largest export file, MiB, at most 1000")] = 10
     csv_max_rows: Annotated[int, Var("CSV_MAX_ROWS", "data rows of an export file")] = 10_000
     ai_provider: Annotated[
         Literal["auto", "gemini", "local", "none"],
@@ -66,11 +66,13 @@ class ImportSettings(Struct, frozen=True, kw_only=True):
             "CONFIDENCE_THRESHOLD",
         ),
     ] = 0.7
-    scan_image_max_mb: Annotated[int, Var("SCAN_IMAGE_MAX_MB", "one photo, million bytes")] = 10
+    scan_image_max_mb: Annotated[
+        int, Var("SCAN_IMAGE_MAX_MB", "one photo, million bytes, at most 700")
+    ] = 10
     scan_batch_max_mb: Annotated[
-        int, Var("SCAN_BATCH_MAX_MB", "all photos of one scan, million bytes")
+        int, Var("SCAN_BATCH_MAX_MB", "all photos of one scan, million bytes, at most 700")
     ] = 50
-    scan_max_photos: Annotated[int, Var("SCAN_MAX_PHOTOS", "photos of one scan")] = 5
+    scan_max_photos: Annotated[int, Var("SCAN_MAX_PHOTOS", "photos of one scan, at most 30")] = 5
     keep_scan_photos: Annotated[
         bool, Var("KEEP_SCAN_PHOTOS", "keep photos until the job is cleaned up")
     ] = True

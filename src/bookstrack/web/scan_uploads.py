@@ -17,8 +17,8 @@ from bookstrack.errors import BatchTooLarge, ClientGone, InvalidRequest, TooLarg
 from bookstrack.settings import ImportSettings
 from bookstrack.web.json_bodies import json_object
 
-BODY_LIMIT = 70_000_000
-"""Bytes of a whole request: 50 MB of photos in base64, and what is around them."""
+BODY_LIMIT = 1024 * 1024 * 1024
+"""Bytes of a request that the front lets pass; the real limits are settings, see ``bounds_of``."""
 
 _MB = 1_000_000
 _NAMES = frozenset({"photos", "photos[]", "images", "images[]", "image", "photo"})
@@ -33,6 +33,11 @@ class Bounds(Struct, frozen=True, kw_only=True):
     image: int
     batch: int
     photos: int
+
+    @property
+    def json(self) -> int:
+        """Return the bytes of all pictures in base64, with broken lines and what is around."""
+        return self.batch * 7 // 5
 
 
 class Photo(Struct, frozen=True, kw_only=True):
@@ -188,6 +193,22 @@ class _Form:
             raise too_many(len(self._photos), self._bounds.photos)
         photos = (Photo(index=index, data=data) for index, data in enumerate(self._photos))
         return Submitted(photos=tuple(photos), fields=self._fields)
+
+
+async def read_whole(chunks: AsyncIterator[bytes], *, declared: str, bounds: Bounds) -> bytes:
+    """Return a body of JSON as a whole; ``declared`` is its length as the caller gives it, or "".
+
+    Raises:
+        TooLarge: it is longer than pictures of the allowed size can be.
+    """
+    body = bytearray()
+    if declared.isdecimal() and int(declared) > bounds.json:
+        raise too_large(int(declared), bounds.batch, index=0, what="batch")
+    async for chunk in chunks:
+        body += chunk
+        if len(body) > bounds.json:
+            raise too_large(len(body), bounds.batch, index=0, what="batch")
+    return bytes(body)
 
 
 def read_json(body: bytes, bounds: Bounds) -> Submitted:

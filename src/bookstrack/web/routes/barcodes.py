@@ -24,6 +24,7 @@ from bookstrack.web.reply import Reply
 from bookstrack.web.routes.route import PROVIDERS, write
 from bookstrack.web.scan_orders import ScanDesk
 from bookstrack.web.scan_uploads import (
+    BODY_LIMIT,
     Bounds,
     Submitted,
     bounds_of,
@@ -38,7 +39,6 @@ _FORM = "multipart/form-data"
 _BINARY = {"type": "string", "format": "binary"}
 _FORM_SCHEMA = {"type": "object", "required": ["image"], "properties": {"image": _BINARY}}
 _SLACK = 64 * 1024  # what a form has around its picture
-_LIMIT = 70_000_000
 _NAMES = {re.sub(r"[^a-z0-9]", "", one.lower()): one for one in BarcodeFormat} | {
     "qr": BarcodeFormat.QR_CODE
 }
@@ -65,7 +65,7 @@ class Decoded(Struct, frozen=True, kw_only=True, omit_defaults=True):
     limit="barcode",
     any_body=True,
     body={"image/*": _BINARY, _FORM: _FORM_SCHEMA},
-    body_limit=_LIMIT,
+    body_limit=BODY_LIMIT,
 )
 async def decode(
     request: Request[Any, Any, Any],

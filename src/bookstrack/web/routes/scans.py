@@ -33,6 +33,7 @@ from bookstrack.web.scan_uploads import (
     read_form,
     read_json,
     read_raw,
+    read_whole,
 )
 
 _TAG = "Scans"
@@ -74,10 +75,10 @@ class ImageEntry(Struct, frozen=True, kw_only=True):
 
 
 class ScanBody(Struct, frozen=True, kw_only=True):
-    """Up to five photos."""
+    """Photos; how many at once is a setting of the server, 5 unless it was changed."""
 
     jobId: _JobId
-    images: Annotated[list[ImageEntry], Meta(min_length=1, max_length=5)]
+    images: Annotated[list[ImageEntry], Meta(min_length=1)]
     confidenceThreshold: Annotated[float, Meta(ge=0.4, le=0.95)] | None = None
     idempotencyKey: Annotated[str, Meta(min_length=1, max_length=255)] | None = None
 
@@ -86,7 +87,7 @@ _FORM_SCHEMA = {
     "type": "object",
     "required": ["photos"],
     "properties": {
-        "photos": {"type": "array", "items": _BINARY, "minItems": 1, "maxItems": 5},
+        "photos": {"type": "array", "items": _BINARY, "minItems": 1},
         "jobId": {"type": "string"},
         "confidenceThreshold": {"type": "string"},
         "idempotencyKey": {"type": "string"},
@@ -165,7 +166,7 @@ async def scan_several(
     job_id: ChosenId = None,
     threshold: Threshold = None,
 ) -> Response[Any]:
-    """Scan up to five photos: a form with the parts ``photos``, or JSON with base64."""
+    """Scan several photos: a form with the parts ``photos``, or JSON with base64."""
     scan_desk.check_configured()
     query = {"jobId": job_id, "confidenceThreshold": threshold}
     scan_desk.wishes(reply.exchange, query)
@@ -189,10 +190,9 @@ async def _submitted(
     if named == _FORM:
         return await read_form(chunks_of(request), content_type, bounds)
     if named in ("", _JSON) or named.endswith("+json"):
-        body = bytearray()
-        async for chunk in chunks_of(request):
-            body += chunk
-        return await asyncio.to_thread(read_json, bytes(body), bounds)
+        declared = request.headers.get("content-length", "")
+        body = await read_whole(chunks_of(request), declared=declared, bounds=bounds)
+        return await asyncio.to_thread(read_json, body, bounds)
     raise InvalidRequest(
         f"The body must be {_FORM} or {_JSON}",
         details={"contentType": named[:100], "expected": _FORM},
