@@ -15,6 +15,29 @@ if TYPE_CHECKING:
     """Four corners in pixels of the upright picture, clockwise from top left as they lie there."""
 
 
+class Surroundings:
+    """Numbered quads, up to so many, asked which of them may touch another."""
+
+    def __init__(self, most: int) -> None:
+        import numpy as np
+
+        self._least = np.empty((most, 2))
+        self._greatest = np.empty((most, 2))
+        self._count = 0
+
+    def add(self, quad: Quad) -> None:
+        """Give a quad the next number, from zero on."""
+        self._least[self._count] = quad.min(axis=0)
+        self._greatest[self._count] = quad.max(axis=0)
+        self._count += 1
+
+    def touched(self, quad: Quad) -> list[int]:
+        """Return the numbers of the quads whose upright boxes meet that of another."""
+        least, greatest = self._least[: self._count], self._greatest[: self._count]
+        meet = (least <= quad.max(axis=0)) & (greatest >= quad.min(axis=0))
+        return [int(number) for number in meet.all(axis=1).nonzero()[0]]
+
+
 def clockwise(quad: Quad) -> Quad:
     """Order four corners clockwise, the one nearest to the picture's own corner first."""
     import numpy as np

@@ -9,7 +9,8 @@ from __future__ import annotations
 import importlib.metadata
 import importlib.util
 import threading
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,7 @@ from bookstrack.scans.ocr import TextLine
 from bookstrack.scans.refusals import ReaderMissing
 
 if TYPE_CHECKING:
-    from bookstrack.scans.quads import Pixels
+    from bookstrack.scans.quads import Pixels, Quad
 
 LONG_SIDES = (1000, 1800)
 """Long sides in pixels at which text is looked for: large lettering and small."""
@@ -36,6 +37,7 @@ _SQUARISH = 1.6
 _LEAST_SIDE = 8.0
 _LEAST_LENGTH = 36.0
 _MOST_BOXES = 400
+_AT_A_TIME = 24
 _MOST_TWINS = 2
 _SURE = 0.95
 _BETTER = 1.05  # how much: some words read as words on their head too
@@ -43,7 +45,10 @@ _SURE_LETTERS = 5
 _LEAST_CONFIDENCE = 0.5
 _LEAST_OF_ONE_SIGN = 0.97  # corners and ornaments are read as single letters and digits
 _BATCH = 6
+_READ_HEIGHT = 48
 _LEAST_WIDTH = 160
+_MOST_WIDTH_AT_ONCE = 9_600  # pixels at the height of reading; what is read is paid for by width
+_MOST_WIDTH = 90_000  # of one picture: three full shelves
 
 
 class _Place(Struct, kw_only=True):
@@ -65,6 +70,20 @@ class _Reading(Struct, frozen=True, kw_only=True):
     def weight(self) -> float:
         """Return how much was read how surely."""
         return self.confidence**3 * sum(map(str.isalnum, self.text))
+
+
+class _Readable(Struct, frozen=True):
+    """A numbered place, cut out and turned as it is to be read."""
+
+    number: int
+    crop: Any
+    turns: int
+
+    @property
+    def width(self) -> float:
+        """Return the width in pixels at the height of reading."""
+        height, width = self.crop.shape[:2]
+        return max(_LEAST_WIDTH, _READ_HEIGHT * width / height)
 
 
 _NOTHING = _Reading(text="", confidence=0.0, turns=0)
@@ -130,7 +149,7 @@ def _load(threads: int) -> Any:
             "Det.box_thresh": _BOX_THRESHOLD,
             "Rec.model_path": str(next(models.glob("*rec*.onnx"))),
             "Rec.rec_batch_num": _BATCH,
-            "Rec.rec_img_shape": [3, 48, _LEAST_WIDTH],
+            "Rec.rec_img_shape": [3, _READ_HEIGHT, _LEAST_WIDTH],
             "EngineConfig.onnxruntime.intra_op_num_threads": threads,
         }
     )
@@ -179,69 +198,121 @@ def _find(engine: Any, pixels: Pixels) -> Iterator[_Place]:
 def _repeats(line: tuple[_Reading, _Place], better: tuple[_Reading, _Place]) -> bool:
     """Tell whether a line is a part, or a worse reading, of another."""
     covered = quads.covered(line[1].quad, better[1].quad)
+    if covered < _INSIDE:
+        return False
     alike = fuzz.partial_ratio(line[0].text.lower(), better[0].text.lower())
-    return covered >= _INSIDE and (covered >= _WHOLLY_INSIDE or alike >= _ALIKE)
+    return covered >= _WHOLLY_INSIDE or alike >= _ALIKE
 
 
 def _without_twins(found: list[_Place]) -> list[_Place]:
     """Keep one of several quads around the same piece of text, the longest of the fine ones."""
     kept: list[_Place] = []
+    around = quads.Surroundings(len(found))
     for place in sorted(found, key=lambda place: (-place.fine, -max(quads.sides(place.quad)))):
-        sides, area = quads.sides(place.quad), quads.area(place.quad)
+        sides = quads.sides(place.quad)
         if min(sides) < _LEAST_SIDE or max(sides) < _LEAST_LENGTH:
             continue
-        for other in kept:
-            shared = quads.shared(place.quad, other.quad)
-            if shared > _SAME * (area + quads.area(other.quad) - shared):
-                other.twins.append(place.quad)
-                break
+        near = (kept[number] for number in around.touched(place.quad))
+        other = next((other for other in near if _are_twins(place.quad, other.quad)), None)
+        if other is not None:
+            other.twins.append(place.quad)
         else:
             kept.append(place)
+            around.add(place.quad)
     return kept
 
 
+def _are_twins(one: Quad, other: Quad) -> bool:
+    shared = quads.shared(one, other)
+    return shared > _SAME * (quads.area(one) + quads.area(other) - shared)
+
+
 def _read_places(engine: Any, pixels: Pixels, places: list[_Place]) -> list[_Reading]:
-    """Read every place in one direction, and the other ways round where that was not sure.
+    """Read places, some at a time, first the way round in which others were legible.
 
-    What is still not sure then is read once more as another pass of the detector drew it.
+    Of a picture that is all text, only the longest lines are read.
     """
-    best = [_NOTHING] * len(places)
-    crops = [quads.cut_out(pixels, place.quad) for place in places]
+    reader = _Reader(engine, len(places))
+    for start in range(0, len(places), _AT_A_TIME):
+        some = range(start, min(start + _AT_A_TIME, len(places)))
+        _read_ways(reader, {number: quads.cut_out(pixels, places[number].quad) for number in some})
+        _read_twins(reader, pixels, {number: places[number].twins for number in some})
+    return reader.best
+
+
+def _read_ways(reader: _Reader, crops: dict[int, Pixels]) -> None:
+    """Read crops in one direction, and the other ways round where that was not sure."""
+    usual = Counter(reading.turns for reading in reader.best if _is_sure(reading))
+    ways = {number: _ways(crop, usual) for number, crop in crops.items()}
     for attempt in range(4):
-        asked = {
-            number: (crop, ways[attempt])
-            for number, crop in enumerate(crops)
-            if attempt < len(ways := _ways(crop)) and not _is_sure(best[number])
-        }
-        _read_crops(engine, asked, best)
+        reader.read(
+            _Readable(number, quads.turned(crop, turns[attempt]), turns[attempt])
+            for number, crop in crops.items()
+            if attempt < len(turns := ways[number]) and not _is_sure(reader.best[number])
+        )
+
+
+def _read_twins(reader: _Reader, pixels: Pixels, twins: dict[int, list[Quad]]) -> None:
+    """Read what is still not sure once more, as another pass of the detector drew it."""
+    best = reader.best
     for attempt in range(_MOST_TWINS):
-        asked = {
-            number: (quads.cut_out(pixels, place.twins[attempt]), best[number].turns)
-            for number, place in enumerate(places)
-            if attempt < len(place.twins) and best[number].weight and not _is_sure(best[number])
-        }
-        _read_crops(engine, asked, best)
-    return best
+        reader.read(
+            _Readable(number, quads.turned(crop, best[number].turns), best[number].turns)
+            for number, drawn in twins.items()
+            if attempt < len(drawn) and best[number].weight and not _is_sure(best[number])
+            for crop in [quads.cut_out(pixels, drawn[attempt])]
+        )
 
 
-def _read_crops(engine: Any, asked: dict[int, tuple[Pixels, int]], best: list[_Reading]) -> None:
-    """Read numbered crops, each after some quarter turns; better readings replace the best."""
-    if not asked:
-        return
-    found = engine.recognize_txt([quads.turned(crop, turns) for crop, turns in asked.values()])
-    for number, text, confidence in zip(asked, found.txts, found.scores, strict=True):
-        turns = asked[number][1]
-        reading = _Reading(text=str(text).strip(), confidence=float(confidence), turns=turns)
-        if reading.weight > _BETTER * best[number].weight:
-            best[number] = reading
+class _Reader:
+    """Reads crops until it has read as much as one picture may have; keeps the best readings."""
+
+    def __init__(self, engine: Any, places: int) -> None:
+        self._engine = engine
+        self._left = float(_MOST_WIDTH)
+        self.best = [_NOTHING] * places
+
+    def read(self, crops: Iterable[_Readable]) -> None:
+        """Read crops; better readings replace the best."""
+        for batch in _batches(list(self._afforded(crops))):
+            found = self._engine.recognize_txt([one.crop for one in batch])
+            for one, text, confidence in zip(batch, found.txts, found.scores, strict=True):
+                reading = _Reading(
+                    text=str(text).strip(), confidence=float(confidence), turns=one.turns
+                )
+                if reading.weight > _BETTER * self.best[one.number].weight:
+                    self.best[one.number] = reading
+
+    def _afforded(self, crops: Iterable[_Readable]) -> Iterator[_Readable]:
+        for one in crops:
+            if one.width <= self._left:
+                self._left -= one.width
+                yield one
 
 
-def _ways(crop: Pixels) -> tuple[int, ...]:
-    """Return the quarter turns against the clock after which a crop may be legible."""
+def _batches(crops: list[_Readable]) -> Iterator[list[_Readable]]:
+    """Yield crops of about one width, so few at once that they need little memory."""
+    batch: list[_Readable] = []
+    for one in sorted(crops, key=lambda one: one.width):
+        size = len(batch) + 1
+        if batch and (size > _BATCH or size * one.width > _MOST_WIDTH_AT_ONCE):
+            yield batch
+            batch = []
+        batch.append(one)
+    if batch:
+        yield batch
+
+
+def _ways(crop: Pixels, usual: Counter[int]) -> tuple[int, ...]:
+    """Return the quarter turns against the clock after which a crop may be legible.
+
+    Those come first after which others ``usual``ly were.
+    """
     height, width = crop.shape[:2]
     if max(height, width) < _SQUARISH * min(height, width):
         return 0, 1, 3, 2
-    return (0, 2) if width > height else (1, 3)
+    one, other = (0, 2) if width > height else (1, 3)
+    return (one, other) if usual[one] >= usual[other] else (other, one)
 
 
 def _is_legible(reading: _Reading) -> bool:
