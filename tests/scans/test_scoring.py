@@ -135,6 +135,67 @@ def test_initials_that_stuck_to_a_surname():
     assert fitted(book("The Poppy War", "R. F. Kuang"), "THE POPPY WAR MEKUANG").author > 0.8
 
 
+@pytest.mark.parametrize(
+    ("title", "text", "agree"),
+    [
+        ("Neobiota, Vol. 1", "NEOBIOTA VOL. 01", True),
+        ("Neobiota, Volume 1", "NEOBIOTA VOLUME I", True),
+        ("Neobiota, Volume 3", "NEOBIOTA VOLUME III", True),
+        ("Neobiota, Volume 11", "NEOBIOTA VOLUME II", False),
+        ("Neobiota, Part 2 (Thorns, #3; Part 2)", "NEOBIOTA, PART 2", True),
+        ("X-Trees, Volume 1", "X-TREES, VOLUME 1", True),
+        ("X-Trees, Volume 2", "X-TREES, VOLUME 1", False),
+    ],
+)
+def test_numbers_written_otherwise(title, text, agree):
+    assert fitted(book(title, "Anybody Else"), text, "ELSE").numbers_agree is agree
+
+
+def test_a_year_must_be_the_same():
+    assert fitted(book("1847", "Anybody Else"), "1847", "ELSE").title == 1
+    assert fitted(book("1847", "Anybody Else"), "1846", "ELSE").title == 0
+
+
+def test_letters_that_look_alike():
+    found = fitted(book("Night Ferry", "Ian Morrow"), "NIGHT FERRY", "lan Morrow")
+
+    assert found.author_evidence == 1
+    assert found.given > 0.9
+
+
+def test_a_series_named_like_the_book():
+    found = fitted(book("Thornfield (Thornfield, #1)", "Ada Grey"), "THORNFIELD", "ADA GREY")
+
+    assert (found.title, found.precision, found.numbers_agree) == (1, 1, True)
+
+
+def test_a_name_on_the_spine_is_no_title():
+    assert fitted(book("Yes, Edwin!", "Edwin Marlow"), "EDWIN MARLOW").title < 0.75
+    assert fitted(book("Yes, Edwin!", "Edwin Marlow"), "YES, EDWIN!", "EDWIN MARLOW").title == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "others"),
+    [
+        ("MRS. TWIGGLE-WAGGLE", 0),
+        ("HELLO, MRS. TWIGGLE-WAGGLE", 5),
+        ("MRS. TWIGGLE-WAGGLE PICADOR", 0),
+        ("MRS. TWIGCLE-WAXXXE", 0),
+        ("Mrs. Twiggle-Waggle ab", 0),
+    ],
+)
+def test_other_words_on_the_line_of_the_title(text, others):
+    assert fitted(book("Mrs. Twiggle-Waggle", "Bess Ode"), text, "BESS ODE").others == others
+
+
+def test_an_article_of_another_language():
+    project = book("The Rowan Project", "Ada Grey")
+
+    assert fitted(project, "THE ROWAN PROJEKT", "ADA GREY").others == 0
+    assert fitted(project, "ROWAN PROJEKT", "ADA GREY").others == 0
+    assert fitted(project, "DAS ROWAN PROJEKT", "ADA GREY").others == 3
+
+
 def test_the_full_title_where_the_spine_shows_it():
     found = fitted(book("Dune: Messiah", "Frank Herbert"), "DUNE MESSIAH", "HERBERT")
 

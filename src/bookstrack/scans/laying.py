@@ -10,23 +10,30 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
-from math import ceil
 
 from msgspec import Struct
+from rapidfuzz import process
 from rapidfuzz.distance import Levenshtein
 
 from bookstrack.scans.ocr import TextLine
 from bookstrack.scans.words import is_imprint, weight, words_of
 
 _RUN_TOGETHER = 6  # words of a book that one word of a spine may be
+_RUN_MISREAD = 6  # the power of a run's likeness
 _PARTED = 5  # words of a spine that one word of a book may be
 _LEAST_ALIKE = 0.75
+_MUST_BE_EQUAL = 3  # letters
 _CUT = 0.6  # the worth of a word whose end is covered or cut off
 _LEAST_CUT = 4
 _STICKING = 2  # letters of initials that were read as part of a surname
 _LEAST_STICKING = 5
 _STUCK = 0.85
 _NUMBER = re.compile(r"\d{1,3}|i{2,3}|iv|vi{0,3}|ix|xi{0,3}")
+_LONGEST_NUMBER = 9  # digits
+_ROMAN = ("i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x", "xi", "xii", "xiii")
+_SAME_SHAPE = 0.95
+_SHAPES = str.maketrans("1i0", "llo")  # what readers take for each other
+_DIGITS = str.maketrans("lio", "110")
 _PARTICLES = frozenset({"van", "von", "der", "de", "la", "le", "du", "di", "da", "jr", "sr", "phd"})
 
 
@@ -39,6 +46,10 @@ class Field(StrEnum):
     GIVEN = "given"
 
 
+_FIRST = {Field.GIVEN: 0.005, Field.SURNAME: 0.005, Field.TITLE: 0.003, Field.SUBTITLE: 0.0}
+"""What may be a name is one before it is a word of the title, and a series the last of all."""
+
+
 class SpineWord(Struct, frozen=True, kw_only=True):
     """A folded word of a spine, with its line's number, confidence and height in pixels."""
 
@@ -49,30 +60,76 @@ class SpineWord(Struct, frozen=True, kw_only=True):
     imprint: bool
 
 
+class _Texts:
+    """Places on a spine by their text, to be searched for words that may stand there."""
+
+    def __init__(self, places: Iterable[tuple[range, str]]) -> None:
+        pairs = list(places)
+        self._spans = [span for span, _ in pairs]
+        self._texts = [text for _, text in pairs]
+        self._by_shape: dict[str, list[int]] = {}
+        for number, text in enumerate(self._texts):
+            self._by_shape.setdefault(_shape(text), []).append(number)
+        self.longest = max(map(len, self._texts), default=0)
+
+    def alike(self, wanted: str) -> Iterator[tuple[range, float]]:
+        """Yield where a word may stand, and how alike it is there."""
+        same = self._by_shape.get(_shape(wanted), ())
+        for number in same:
+            yield self._spans[number], likeness(wanted, self._texts[number])
+        if len(wanted) <= _MUST_BE_EQUAL or len(wanted) * _LEAST_ALIKE > self.longest:
+            return
+        for text, alike, number in process.extract_iter(
+            wanted, self._texts, scorer=Levenshtein.normalized_similarity, score_cutoff=_LEAST_ALIKE
+        ):
+            if number not in same and len(text) > _MUST_BE_EQUAL:
+                yield self._spans[number], alike
+
+
 class SpineText:
     """The words of lines in reading order, ready to be compared with many books."""
 
     def __init__(self, lines: Sequence[TextLine]) -> None:
         self.words = _spine_words(lines)
-        self._singles: dict[int, list[tuple[range, str]]] = {}
-        self._parted: dict[int, list[tuple[range, str]]] = {}
+        self._singles = _Texts((range(n, n + 1), word.text) for n, word in enumerate(self.words))
+        self._parted = _Texts(self._pieces())
+        self._by_value: dict[int, list[tuple[range, str]]] = {}
+        for number, word in enumerate(self.words):
+            if (value := _value(word.text)) is not None:
+                place = range(number, number + 1), word.text
+                self._by_value.setdefault(value, []).append(place)
+        self._known: dict[str, list[tuple[range, float]]] = {}
+
+    def of_one(self, wanted: str) -> list[tuple[range, float]]:
+        """Return where a word may stand, whole or in pieces, and how alike it is there."""
+        if wanted not in self._known:
+            self._known[wanted] = list(self._find(wanted))
+        return self._known[wanted]
+
+    def of_several(self, joined: str) -> Iterator[tuple[range, float]]:
+        """Yield where words may stand that were run together."""
+        return self._singles.alike(joined)
+
+    @property
+    def longest(self) -> float:
+        """Return the most letters that words may have which were run together."""
+        return self._singles.longest / _LEAST_ALIKE
+
+    def _find(self, wanted: str) -> Iterator[tuple[range, float]]:
+        if (value := _value(wanted)) is not None:
+            for span, text in self._by_value.get(value, ()):
+                yield span, 1.0 if text == wanted else _SAME_SHAPE
+            return
+        yield from self._singles.alike(wanted)
+        yield from self._parted.alike(wanted)
+
+    def _pieces(self) -> Iterator[tuple[range, str]]:
+        """Yield runs of words that may be one word read in pieces."""
         for number, word in enumerate(self.words):
             joined = word.text
-            self._singles.setdefault(len(joined), []).append((range(number, number + 1), joined))
             for end in range(number + 1, min(len(self.words), number + _PARTED)):
                 joined += self.words[end].text
-                self._parted.setdefault(len(joined), []).append((range(number, end + 1), joined))
-
-    def alike(self, wanted: str, *, parted: bool) -> Iterator[tuple[range, float]]:
-        """Yield where a word may stand, and how alike it is there; ``parted``: in pieces too."""
-        length = len(wanted)
-        for other in range(ceil(length * _LEAST_ALIKE), int(length / _LEAST_ALIKE) + 1):
-            found = self._singles.get(other, [])
-            if parted and other in self._parted:
-                found = found + self._parted[other]
-            for span, text in found:
-                if alike := likeness(wanted, text):
-                    yield span, alike
+                yield range(number, end + 1), joined
 
 
 def _spine_words(lines: Sequence[TextLine]) -> list[SpineWord]:
@@ -134,22 +191,26 @@ def lay(wanted: list[Wanted], spine: SpineText) -> Iterator[Laid]:
 
 
 def _ways(wanted: list[Wanted], spine: SpineText) -> Iterator[Laid]:
-    for start in range(len(wanted)):
-        joined = ""
-        for end in range(start, min(len(wanted), start + _RUN_TOGETHER)):
-            if wanted[end].group != wanted[start].group:
-                break
+    for start, word in enumerate(wanted):
+        for span, alike in spine.of_one(word.text):
+            yield _laid(alike, wanted, range(start, start + 1), span)
+        joined = word.text
+        for end in range(start + 1, min(len(wanted), start + _RUN_TOGETHER)):
             joined += wanted[end].text
-            for span, alike in spine.alike(joined, parted=start == end):
+            if wanted[end].group != word.group or len(joined) > spine.longest:
+                break
+            for span, alike in spine.of_several(joined):
                 yield _laid(alike, wanted, range(start, end + 1), span)
     yield from _cut_off(wanted, spine.words)
     yield from _with_initials(wanted, spine.words)
 
 
 def _laid(alike: float, wanted: list[Wanted], span: range, seen: range) -> Laid:
-    # A run of several words is laid before its words alone are; a likeness counts squared, so
-    # that words read well go first.
-    gain = alike**2 * sum(wanted[n].weight for n in span) + 0.01 * len(span)
+    # A run of several words is laid before its words alone are, save where one of them is not
+    # there; a likeness counts squared, so that words read well go first.
+    likely = alike**2 if len(span) == 1 else alike**_RUN_MISREAD
+    gain = likely * sum(wanted[n].weight for n in span) + 0.01 * len(span)
+    gain += _FIRST[wanted[span.start].field]
     return Laid(gain, alike, span, seen)
 
 
@@ -180,13 +241,27 @@ def _with_initials(wanted: list[Wanted], words: Sequence[SpineWord]) -> Iterator
 def likeness(wanted: str, seen: str) -> float:
     """Return how surely a word of a spine is that of a book: 1 when equal, 0 when hardly.
 
-    A word of three letters must be equal, longer ones may have a quarter misread.
+    A word of three letters must be equal but for letters that look alike (l, I and 1, o and 0);
+    longer ones may have a quarter misread.
     """
     if wanted == seen:
         return 1.0
-    if min(len(wanted), len(seen)) <= 3:
+    if _shape(wanted) == _shape(seen):
+        return _SAME_SHAPE
+    if min(len(wanted), len(seen)) <= _MUST_BE_EQUAL:
         return 0.0
     return Levenshtein.normalized_similarity(wanted, seen, score_cutoff=_LEAST_ALIKE)
+
+
+def _shape(word: str) -> str:
+    return word.translate(_SHAPES)
+
+
+def _value(word: str) -> int | None:
+    """Return the number that a word writes in digits or, up to thirteen, in Roman numerals."""
+    if any(map(str.isdecimal, word)) and (digits := word.translate(_DIGITS)).isdecimal():
+        return int(digits) if len(digits) <= _LONGEST_NUMBER else None
+    return _ROMAN.index(word) + 1 if word in _ROMAN else None
 
 
 def is_number(word: str) -> bool:

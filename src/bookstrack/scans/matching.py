@@ -9,17 +9,20 @@ was read.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Sequence
+from functools import lru_cache
 
 import msgspec
 from msgspec import Struct
+from rapidfuzz import fuzz
 
 from bookstrack.normalise.titles import title_key
 from bookstrack.scans.candidates import Candidate, Candidates
 from bookstrack.scans.detection import Detection
 from bookstrack.scans.laying import SpineText
+from bookstrack.scans.nearness import Nearness, aligned
 from bookstrack.scans.ocr import TextLine
 from bookstrack.scans.scoring import Fit, fit, main_title
-from bookstrack.scans.spines import Spine, aligned, near, spine_of
+from bookstrack.scans.spines import Spine, spine_of
 from bookstrack.scans.words import is_imprint, tells, words_of
 
 RECOGNISED = 0.80
@@ -37,10 +40,14 @@ _LEAST_TITLE = 0.75
 _LEAST_PRECISION = 0.75
 _SUGGESTED_PRECISION = 0.5
 _LEAST_LETTERS_ALONE = 5
+_OTHER_WORDS = 3  # letters: fewer may be a stain
 _TIE = 0.02
 _JOINED = 0.97
 _MOST_BOOKS_A_SPINE = 4
 _MOST_AROUND = 6
+_FIRST_QUESTIONS = 0.75  # of all that may be asked
+_MOST_IN_A_QUESTION = 3
+_HARDLY = 65  # percent: words less alike are not worth a closer look
 _MOST_WORDS = 20
 _LEAST_CONFIDENCE = 0.4
 
@@ -129,8 +136,8 @@ class _Matcher:
     async def match(self, spines: Sequence[Spine]) -> list[Detection]:
         detections: list[Detection] = []
         pieces: list[_Piece] = []
-        for spine in spines:  # each once, before some are asked about again
-            await self._ask(spine.lines)
+        for lines in self._questions(spines):  # each once, before some are asked about again
+            await self._ask(lines)
         for spine in spines:
             books, rest = await self._books_on(spine)
             whole = len(books) == 1 and not (rest and _is_large(rest, books[0]))
@@ -146,6 +153,28 @@ class _Matcher:
         open_pieces = (piece for piece in pieces if piece.lines and not piece.rest)
         detections += filter(None, map(self._unsure, open_pieces))
         return detections
+
+    def _questions(self, spines: Sequence[Spine]) -> list[tuple[TextLine, ...]]:
+        """Return the lines to ask about together: those of a spine each, if that is not too much.
+
+        Else spines near each other share a question, being pieces of one as like as not.
+        """
+        asked = [spine.lines for spine in spines if _words_to_ask(spine.lines)]
+        most = int(_FIRST_QUESTIONS * self._asking.a_photo)
+        if len(asked) <= most:
+            return asked
+        groups = list(range(len(asked)))
+        for one, other in Nearness(asked).pairs():
+            if len(set(groups)) <= most:
+                break
+            size = groups.count(groups[one]) + groups.count(groups[other])
+            if groups[one] != groups[other] and size <= _MOST_IN_A_QUESTION:
+                old, new = groups[other], groups[one]
+                groups = [new if group == old else group for group in groups]
+        members: dict[int, tuple[TextLine, ...]] = {}
+        for lines, group in zip(asked, groups, strict=True):
+            members[group] = (*members.get(group, ()), *lines)
+        return list(members.values())
 
     async def _books_on(self, spine: Spine) -> tuple[list[_Found], tuple[TextLine, ...]]:
         """Return the books proved by one spine, and the lines that they leave."""
@@ -175,24 +204,34 @@ class _Matcher:
     async def _joined(self, pieces: Sequence[_Piece]) -> AsyncIterator[_Found]:
         """Yield books whose title stands on one piece and whose author on another near it."""
         taken: set[int] = set()
+        nearness = Nearness([piece.lines for piece in pieces])
         for number, piece in enumerate(pieces):
-            around = [
-                other
-                for place, other in enumerate(pieces)
-                if place != number and near(piece.lines, other.lines)
-            ]
-            free = [_without(one, taken) for one in (piece, *around[:_MOST_AROUND])]
-            if not free[0].lines or not any(one.lines for one in free[1:]):
+            around = [pieces[other] for other in nearness.around(number, most=_MOST_AROUND)]
+            free = [_without(one, taken) for one in (piece, *around)]
+            free = [free[0], *(one for one in free[1:] if one.lines)]
+            if not free[0].lines or len(free) == 1:
                 continue
-            lines = tuple(line for one in free for line in one.lines)
-            offered = await self._ask(lines)
-            best = _best(lines, offered)
+            book = self._on_several(free, self._offered(_lines_of(free)))
+            if book is None:
+                book = self._on_several(free, await self._ask(_lines_of(free)))
+            if book is not None:
+                taken.update(map(id, book.used))
+                yield msgspec.structs.replace(book, joined=True)
+
+    def _on_several(self, pieces: Sequence[_Piece], offered: Iterable[Candidate]) -> _Found | None:
+        """Return the book that is proved by all of some pieces, or by the first and another."""
+        known = list(offered)
+        found: list[_Found] = []
+        for some in [pieces, *((pieces[0], other) for other in pieces[1:] if len(pieces) > 2)]:
+            lines = _lines_of(some)
+            best = _best(lines, _likely(lines, known))
             if best is None or best.fit.score < RECOGNISED:
                 continue
-            again = _best(_context(best, free), offered)
-            if again is not None and again.recognised and _spans(again, free):
-                taken.update(map(id, again.used))
-                yield msgspec.structs.replace(again, joined=True)
+            context = _context(best, some)
+            again = _best(context, _likely(context, known))
+            if again is not None and again.recognised and _spans(again, some):
+                found.append(again)
+        return max(found, key=lambda book: book.fit.rank, default=None)
 
     def _unsure(self, piece: _Piece) -> Detection | None:
         """Return the suggestion for a piece, or its text, or nothing where it says too little."""
@@ -215,8 +254,13 @@ class _Matcher:
 
     def _best_known(self, lines: tuple[TextLine, ...]) -> _Found | None:
         """Return the book that fits lines best, of those that the source offered for them."""
-        known = (self._known.get(id(line), ()) for line in lines)
-        return _best(lines, [candidate for found in known for candidate in found])
+        return _best(lines, self._offered(lines))
+
+    def _offered(self, lines: tuple[TextLine, ...]) -> list[Candidate]:
+        """Return what the source offered for lines, each book once."""
+        return list(
+            {id(one): one for line in lines for one in self._known.get(id(line), ())}.values()
+        )
 
     async def _ask_about_lines(self, lines: tuple[TextLine, ...]) -> bool:
         """Ask about the largest lines of a spine alone; return whether anything was offered."""
@@ -230,21 +274,11 @@ class _Matcher:
         self, lines: tuple[TextLine, ...], *, only: TextLine | None = None
     ) -> Sequence[Candidate]:
         """Ask for the words of lines, or of one of them; remember the answer for them all."""
-        asked = (only,) if only is not None else lines
-        words = [
-            (line.height * min(8, len(word)), word)
-            for line in asked
-            if line.confidence >= _LEAST_CONFIDENCE and not is_imprint(words_of(line.text))
-            for word in words_of(line.text)
-            if tells(word)
-        ]
+        words = _words_to_ask((only,) if only is not None else lines)
         if not words or self._left <= 0:
             return ()
         self._left -= 1
-        ordered = [word for _, word in sorted(words, key=lambda pair: -pair[0])]
-        found = await self._candidates.find(
-            list(dict.fromkeys(ordered))[:_MOST_WORDS], most=self._asking.candidates
-        )
+        found = await self._candidates.find(words[:_MOST_WORDS], most=self._asking.candidates)
         for line in lines:
             self._known.setdefault(id(line), []).extend(found)
         return found
@@ -264,11 +298,49 @@ class _Matcher:
         )
 
 
+def _words_to_ask(lines: Sequence[TextLine]) -> list[str]:
+    """Return the words of lines that can help to find a book, the most telling first."""
+    words = [
+        (line.height * min(8, len(word)), word)
+        for line in lines
+        if line.confidence >= _LEAST_CONFIDENCE and not is_imprint(words_of(line.text))
+        for word in words_of(line.text)
+        if tells(word)
+    ]
+    return list(dict.fromkeys(word for _, word in sorted(words, key=lambda pair: -pair[0])))
+
+
+def _likely(lines: Sequence[TextLine], offered: Iterable[Candidate]) -> list[Candidate]:
+    """Return the books of which an author and a word of the title may stand on lines."""
+    text = "".join(word for line in lines for word in words_of(line.text))
+    return [
+        book
+        for book in offered
+        if all(any(_may_be_in(word, text) for word in words) for words in _marks(book))
+    ]
+
+
+def _may_be_in(word: str, text: str) -> bool:
+    return fuzz.partial_ratio(word, text, score_cutoff=_HARDLY) > 0
+
+
+@lru_cache(maxsize=16_384)
+def _marks(book: Candidate) -> tuple[frozenset[str], frozenset[str]]:
+    """Return the words of all authors, and those of the title."""
+    names = frozenset(word for name in book.authors for word in words_of(name) if len(word) > 1)
+    title = frozenset(words_of(main_title(book)))
+    return names, frozenset(filter(tells, title)) or title
+
+
+def _lines_of(pieces: Iterable[_Piece]) -> tuple[TextLine, ...]:
+    return tuple(line for piece in pieces for line in piece.lines)
+
+
 def _best(lines: tuple[TextLine, ...], offered: Iterable[Candidate]) -> _Found | None:
     """Return the book that fits lines best."""
     spine = SpineText(lines)
     fits = sorted(
-        (fit(spine, candidate) for candidate in dict.fromkeys(offered)),
+        (fit(spine, candidate) for candidate in offered),
         key=lambda found: found.rank,
         reverse=True,
     )
@@ -290,6 +362,7 @@ def _proves(found: Fit) -> bool:
         and found.author_evidence >= _LEAST_AUTHOR
         and found.title >= _LEAST_TITLE
         and found.precision >= _LEAST_PRECISION
+        and found.others < _OTHER_WORDS
         and found.numbers_agree
     )
 

@@ -18,7 +18,7 @@ from bookstrack.scans.laying import (
     lay,
     wanted_words,
 )
-from bookstrack.scans.words import FUNCTION_WORDS, words_of
+from bookstrack.scans.words import FUNCTION_WORDS, names_publisher, tells, words_of
 
 _BRACKETS = re.compile(r"\s*[(\[][^()\[\]]*[)\]]\s*")
 _SUBTITLE = re.compile(r"\s*(?::|;| - | – | — |/)\s*")
@@ -35,8 +35,10 @@ class Fit(Struct, frozen=True, kw_only=True):
 
     ``title``: of the title's weight that is on the spine. ``author``: of the surname found, 0
     where none is. ``precision``: of the letters on the title's lines, and on other lines as large,
-    that the book explains. ``numbers_agree``: no number of the title is missing, and none stands
-    beside it that the book does not explain. ``used``: the lines it explains words of.
+    that the book explains. ``others``: letters of telling words on the title's lines that are
+    neither the book's nor words of its title misread. ``numbers_agree``: no number of the title is
+    missing, and none stands beside it that the book does not explain. ``used``: the lines it
+    explains words of.
     """
 
     candidate: Candidate
@@ -44,6 +46,7 @@ class Fit(Struct, frozen=True, kw_only=True):
     author: float
     given: float
     precision: float
+    others: int
     confidence: float
     letters: int
     numbers_agree: bool
@@ -152,13 +155,43 @@ class _Evidence:
         got = sum(self.wanted[n].weight * self.likeness.get(n, 0.0) for n in numbers)
         return got / whole if whole else 0.0
 
+    def others(self, words: Sequence[SpineWord]) -> int:
+        """Return how many letters of other words stand on the title's lines.
+
+        As many telling words as the title lacks may be those, misread. An article or the like
+        counts where it stands in the place of one of the title's: that is another language.
+        """
+        lacking = [
+            word.text
+            for n, word in enumerate(self.wanted)
+            if word.field is Field.TITLE and n not in self.likeness
+        ]
+        others = [
+            word.text
+            for number, word in enumerate(words)
+            if word.line in self.title_lines
+            and number not in self.seen
+            and not names_publisher(word.text)
+        ]
+        telling = sorted(map(len, filter(tells, others)), reverse=True)
+        misread = sum(map(tells, lacking))
+        swapped = [word for word in others if word in FUNCTION_WORDS and len(word) > 1]
+        letters = sum(telling[: max(0, len(telling) - misread)])
+        if swapped and not FUNCTION_WORDS.isdisjoint(lacking):
+            letters += sum(map(len, swapped))
+        return letters
+
     def numbers_agree(self, words: Sequence[SpineWord]) -> bool:
         """Tell whether no number of the title is missing, and none is beside it."""
+        shown = {self.wanted[n].text for n in self.likeness}
         missing = any(
             n not in self.likeness
-            and is_number(self.wanted[n].text)
-            and (n in self.numbers(Field.TITLE) or self.wanted[n - 1].text in _VOLUME)
-            for n in range(len(self.wanted))
+            and is_number(word.text)
+            and (
+                word.field is Field.TITLE
+                or (self.wanted[n - 1].text in _VOLUME and word.text not in shown)
+            )
+            for n, word in enumerate(self.wanted)
         )
         return not missing and not any(
             word.line in self.title_lines and number not in self.seen and is_number(word.text)
@@ -176,6 +209,7 @@ def _fit(spine: SpineText, candidate: Candidate, title: str, subtitle: str) -> F
         author=author,
         given=given,
         precision=_precision(words, evidence),
+        others=evidence.others(words),
         confidence=_mean_confidence(words, seen),
         letters=sum(len(words[n].text) for n in seen),
         numbers_agree=evidence.numbers_agree(words),

@@ -18,14 +18,15 @@ from bookstrack.scans.detection import Box, Orientation
 from bookstrack.scans.edges import EdgeMap, Extent
 from bookstrack.scans.ocr import TextLine
 
-_PARALLEL = 14.0  # degrees
+PARALLEL = 14.0
+"""Lines that are turned by so few degrees to each other run side by side."""
+
 _ON_ONE_LINE = 0.5
 _GAP = 6.0  # times the letters' height, between two pieces of one line
 _GAP_OF_SHORTER = 0.8  # times the shorter piece's length
 _BESIDE = 0.7  # times the smaller letters' height, between two lines
 _LEANING = 28.0  # degrees
 _ORNAMENT = 2
-_FAR = 15.0  # times the letters' height, between title and author with a picture between
 _ENTWINED = 0.2  # times the smaller letters' height: so far do boxes of two books never overlap
 _CROSSING = 0.6  # of the length of the line it crosses
 _CROSSWISE = 1.5  # times the width, between a line and one that crosses its spine
@@ -153,34 +154,16 @@ def _in_a_row(blocks: list[list[Extent]]) -> Iterator[TextLine]:
 
 def _together(one: TextLine, other: TextLine, edges: EdgeMap) -> bool:
     frame, guest = (one, other) if one.length >= other.length else (other, one)
-    turn = _turn(frame, guest)
+    turn = turn_between(frame, guest)
     host, extent = Extent.of(frame, frame), Extent.of(guest, frame)
-    if turn <= _PARALLEL:
+    if turn <= PARALLEL:
         return _continue(host, extent) or _beside(host, extent, edges)
-    return turn >= 90 - _PARALLEL and _crosses(host, extent)
+    return turn >= 90 - PARALLEL and _crosses(host, extent)
 
 
-def near(lines: Sequence[TextLine], others: Sequence[TextLine]) -> bool:
-    """Tell whether some lines might be on one book with others, edges or not."""
-    return any(_near(one, other) for one in lines for other in others)
-
-
-def aligned(line: TextLine, others: Sequence[TextLine]) -> bool:
-    """Tell whether a line runs as others do and may be a further line of their text."""
-    return any(_turn(line, other) <= _PARALLEL and _near(line, other) for other in others)
-
-
-def _turn(one: TextLine, other: TextLine) -> float:
+def turn_between(one: TextLine, other: TextLine) -> float:
     """Return the angle between two lines in degrees, whichever way they are read; 0 to 90."""
     return abs((one.angle - other.angle + 90) % 180 - 90)
-
-
-def _near(one: TextLine, other: TextLine) -> bool:
-    frame, guest = (one, other) if one.length >= other.length else (other, one)
-    host, extent = Extent.of(frame, frame), Extent.of(guest, frame)
-    height = max(frame.height, guest.height)
-    along, across = host.gap_along(extent), host.gap_across(extent)
-    return (across <= 0 and along <= _FAR * height) or (along <= height and across <= height)
 
 
 def _continue(host: Extent, guest: Extent) -> bool:

@@ -14,6 +14,8 @@ _APOSTROPHES = re.compile(r"['’‘ʼʻ`´′]")
 _CAMEL = re.compile(r"(?<=[a-zà-öø-ÿ]{2})(?=[A-ZÀ-ÖØ-Þ][a-zà-öø-ÿ])")
 _NUMBERED = re.compile(r"(?<=[A-Za-zÀ-ÿ]{3})(?=\d)|(?<=\d\d)(?=[A-Za-zÀ-ÿ]{3})")
 
+_LEADING_ZEROS = re.compile(r"^0+(?=\d{1,2}$)")
+
 _LEAST_MISREAD = 6
 _MISREAD = 0.82
 
@@ -42,7 +44,11 @@ goldmann piper fischer heyne ullstein rowohlt rororo suhrkamp insel btb blanvale
 bastei lubbe luebbe econ diogenes dtv reclam hanser kiepenheuer witsch kiwi luchterhand aufbau
 eichborn hoffmann campe hueber klett cornelsen langenscheidt duden carlsen arena oetinger beltz
 kruger scherz limes manesse anaconda ravensburger loewe cbj cbt penhaligon kosmos franckh
-galiani
+galiani kindler tropen dumont zsolnay
+bodley sceptre mantle minotaur avon crown pocket kensington harlequin vermilion ebury tinder
+atlantic grove soho catapult graywolf tachyon baen daw razorbill delacorte yearling aladdin hamish
+secker warburg heinemann fontana pushkin peirene europa gestalten taschen phaidon mcmeel marvel viz
+kodansha vertigo folio edition editions
 gallimard flammarion grasset seuil laffont plon fayard actes
 mondadori einaudi feltrinelli adelphi rizzoli bompiani garzanti
 planeta anagrama alfaguara tusquets debolsillo
@@ -51,7 +57,10 @@ krimi roman thriller novel
 _IMPRINTS = frozenset(_PUBLISHERS.split())
 _IMPRINT_PHRASES = re.compile(
     r"\b(random house|little brown|jonathan cape|simon schuster|henry holt|modern library|"
-    r"mcgraw hill|alfred a knopf|hill and wang|new directions|st martins|kein aber)\b"
+    r"mcgraw hill|alfred a knopf|hill and wang|new directions|st martins|kein aber|michael joseph|"
+    r"oxford worlds classics|melville house|text publishing|del rey|two roads|dark horse|"
+    r"jo fletcher|fourth estate|head of zeus|pan books|little a|top shelf|andrews mcmeel|"
+    r"editions du seuil|livre de poche|editorial planeta|circulo de lectores|seix barral)\b"
 )
 
 
@@ -60,20 +69,20 @@ def words_of(text: str) -> tuple[str, ...]:
     """Return the folded words of a title, a name or a line of a spine.
 
     Words that a reader ran together are parted where capitals or digits show it
-    (``SlowHorses``, ``BAND2``).
+    (``SlowHorses``, ``BAND2``). Numbers lose leading zeros (``Vol. 01``).
     """
     parted = _NUMBERED.sub(" ", _CAMEL.sub(" ", _APOSTROPHES.sub("", text)))
-    return tuple(_WORD.findall(fold(parted)))
+    return tuple(_LEADING_ZEROS.sub("", word) for word in _WORD.findall(fold(parted)))
 
 
 def is_imprint(words: tuple[str, ...]) -> bool:
     """Tell whether folded words are a publisher's name, a genre or a number and nothing else."""
     rest = _IMPRINT_PHRASES.sub("", " ".join(words)).split()
-    return all(word.isdigit() or _names_publisher(word) for word in rest)
+    return all(word.isdigit() or names_publisher(word) for word in rest)
 
 
 @lru_cache(maxsize=8_192)
-def _names_publisher(word: str) -> bool:
+def names_publisher(word: str) -> bool:
     """Tell whether a word is a known publisher, be it misread, or says that it is one."""
     if word in _IMPRINTS or (word.endswith("verlag") and len(word) > 6):
         return True
