@@ -103,6 +103,110 @@ async def test_objects_that_cannot_be_deleted_are_told_of(world, here):
     assert [line["path"] for line in logs if line["event"] == "job_object_left"] == ["a/1"]
 
 
+class Lost:
+    """A store whose ``create`` does as a function says with the real one."""
+
+    def __init__(self, store, create):
+        self.store, self._create = store, create
+
+    def __getattr__(self, name):
+        return getattr(self.store, name)
+
+    async def create(self, *args, **kwargs):
+        return await self._create(self.store.create(*args, **kwargs))
+
+
+FILE = Blob(name="file", path="a/1", sha256="", content_type="text/csv", size=1)
+
+
+async def test_a_job_that_is_made_while_its_caller_leaves_runs_with_its_objects(world, here):
+    entered, go_on = asyncio.Event(), asyncio.Event()
+
+    async def create(making):
+        entered.set()
+        await go_on.wait()
+        return await making
+
+    await world.blobs.put("a/1", b"x")
+    here.board._store = Lost(here.store, create)
+    starting = asyncio.ensure_future(world.start(here, job_id=CHOSEN, blobs=(FILE,)))
+    await entered.wait()
+    starting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await starting
+    go_on.set()
+    await world.settle()
+    assert here.engine.started == [CHOSEN]
+    assert await world.blobs.list("a") == ["a/1"]
+
+
+async def test_a_caller_who_leaves_a_thread_that_commits_takes_nothing_from_the_job(world, here):
+    entered = asyncio.Event()
+
+    async def create(making):
+        entered.set()
+        return await making
+
+    await world.blobs.put("a/1", b"x")
+    here.board._store = Lost(here.store, create)
+    starting = asyncio.ensure_future(world.start(here, job_id=CHOSEN, blobs=(FILE,)))
+    await entered.wait()
+    starting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await starting
+    await world.settle()
+    assert (await here.board.job(CHOSEN)).id == CHOSEN
+    assert await world.blobs.list("a") == ["a/1"]
+
+
+async def test_objects_of_a_job_whose_making_was_not_confirmed_stay(world, here):
+    async def create(making):
+        await making
+        raise StorageUnavailable("the answer was lost")
+
+    await world.blobs.put("a/1", b"x")
+    here.board._store = Lost(here.store, create)
+    with pytest.raises(StorageUnavailable):
+        await world.start(here, job_id=CHOSEN, blobs=(FILE,))
+    await world.passing(600)
+    assert await here.store.blobs(CHOSEN) == [FILE]
+    assert await world.blobs.list("a") == ["a/1"]
+
+
+async def test_objects_of_a_job_that_was_not_made_go_when_the_store_can_say_so(world, here):
+    await world.blobs.put("a/1", b"x")
+    here.store.away = {"create", "blobs"}
+    with pytest.raises(StorageUnavailable):
+        await world.start(here, job_id=CHOSEN, blobs=(FILE,))
+    await world.passing(20)
+    assert here.store.calls["blobs"] == 2
+    assert await world.blobs.list("a") == ["a/1"]
+    here.store.away = frozenset()
+    await world.passing(60)
+    assert await world.blobs.list("a") == []
+
+
+@pytest.mark.parametrize("ends", ["patience", "process"])
+async def test_objects_stay_where_nobody_can_say_whether_a_job_needs_them(world, here, ends):
+    await world.blobs.put("a/1", b"x")
+    here.store.away = {"create", "blobs"}
+    with capture_logs() as logs:
+        with pytest.raises(StorageUnavailable):
+            await world.start(here, job_id=CHOSEN, blobs=(FILE,))
+        await world.settle()
+        await (world.passing(600) if ends == "patience" else here.board.close())
+    assert [line["path"] for line in logs if line["event"] == "job_object_left"] == ["a/1"]
+    assert await world.blobs.list("a") == ["a/1"]
+
+
+async def test_objects_for_a_pipeline_that_is_not_there_go(world, here):
+    await world.blobs.put("a/1", b"x")
+    with pytest.raises(InvalidRequest):
+        await world.start(here, pipeline=PipelineName.CSV_IMPORT, blobs=(FILE,))
+    await world.settle()
+    assert await world.blobs.list("a") == []
+
+
 async def test_a_pipeline_that_is_not_there_starts_nothing(world, here):
     with pytest.raises(InvalidRequest):
         await world.start(here, pipeline=PipelineName.CSV_IMPORT)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 from uuid import uuid4
@@ -9,9 +10,15 @@ from uuid import uuid4
 import structlog
 from msgspec import Struct, field
 
-from bookstrack.background import Background
+from bookstrack.background import Background, Tasks
 from bookstrack.clock import Clock
-from bookstrack.errors import InvalidRequest, NotFound, StorageProblem
+from bookstrack.errors import (
+    IdempotencyConflict,
+    InvalidRequest,
+    JobExists,
+    NotFound,
+    StorageProblem,
+)
 from bookstrack.jobs.canceling import Canceled, Canceling
 from bookstrack.jobs.ending import results_ttl
 from bookstrack.jobs.feeds import Feeds, Follower
@@ -24,12 +31,13 @@ from bookstrack.model.job import Blob, CancelMode, Job, JobStatus, PipelineName
 from bookstrack.settings import JobSettings
 from bookstrack.storage.blobs import Blobs
 from bookstrack.storage.bus.base import Bus
-from bookstrack.storage.database.job_rows import NewJob, StoredResults
+from bookstrack.storage.database.job_rows import Created, NewJob, StoredResults
 from bookstrack.storage.database.job_store import JobStore
 
 log = structlog.get_logger(__name__)
 
 _POLL_S = 10.0
+_ASKS_AFTER_S = (2.0, 10.0, 60.0, 240.0)
 
 
 class Starter(Protocol):
@@ -104,36 +112,36 @@ class JobBoard:
             clock=clock,
             settings=settings,
         )
+        self._creating = Tasks()
         self._background = Background()
 
     async def start(self, request: StartRequest) -> Started:
         """Store a job, or find the one an equal request has made; it runs soon after [J5].
 
-        Objects of a request that makes no job are deleted.
+        A caller that is cancelled does not stop it: what was begun is made. Objects of a request
+        that makes no job are deleted; where that cannot be known they stay.
 
         Raises:
             InvalidRequest: there is no such pipeline here [P2].
             JobExists: the id is in use for another request.
             IdempotencyConflict: the key is in use for another request.
-            StorageUnavailable: the database cannot be reached, and no job was made.
+            StorageUnavailable: the database cannot be reached, or its answer was lost: a repeat
+                under the same id or key finds the job if it was made.
         """
         if request.pipeline not in self._pipelines:
+            self._background.start(self._discard(request.blobs), "job-discard")
             raise InvalidRequest(f"Jobs of the kind {request.pipeline.value} are not known here")
-        made = False
+        new = self._new_job(request)
+        work = self._store.create(
+            new, now=self._clock.time(), idempotency_ttl_s=self._settings.idempotency_ttl_s
+        )
+        creating = self._creating.start(work, f"job-create {new.id}")
         try:
-            created = await self._store.create(
-                self._new_job(request),
-                now=self._clock.time(),
-                idempotency_ttl_s=self._settings.idempotency_ttl_s,
-            )
-            made = not created.replayed
+            created = await asyncio.shield(creating)
         finally:
-            if request.blobs and not made:
-                self._background.start(self._discard(request.blobs), "job-discard")
-        job = created.job
-        if made:
-            self._background.start(self._engine.start(job.id, job.pipeline), f"job-start {job.id}")
-        return Started(job=job, token=self._gate.token(job), replayed=created.replayed)
+            self._background.start(self._see_to(new, creating), f"job-start {new.id}")
+        token = self._gate.token(created.job)
+        return Started(job=created.job, token=token, replayed=created.replayed)
 
     async def job(self, job_id: str) -> Job:
         """Return the row of a job: its counts may lag, its state and token do not.
@@ -216,6 +224,7 @@ class JobBoard:
 
     async def close(self) -> None:
         """End what runs in the background; jobs that were stored are run by whoever comes next."""
+        await self._creating.close()
         await self._background.close()
 
     def _new_job(self, request: StartRequest) -> NewJob:
@@ -233,6 +242,56 @@ class JobBoard:
             message=request.message,
             extra=request.extra,
         )
+
+    async def _see_to(self, new: NewJob, creating: asyncio.Task[Created]) -> None:
+        """Have a job run that was made; delete the objects of one that was not."""
+        try:
+            made = await self._was_made(new, creating)
+        except asyncio.CancelledError:
+            _tell_left(new)
+            raise
+        if made:
+            await self._engine.start(new.id, new.pipeline)
+        elif made is False:
+            await self._discard(new.blobs)
+        else:
+            await self._discard_unnamed(new)
+
+    async def _was_made(self, new: NewJob, creating: asyncio.Task[Created]) -> bool | None:
+        """Tell what came of it; None when the store's answer was lost."""
+        await asyncio.wait((creating,))
+        if creating.cancelled():
+            return None
+        problem = creating.exception()
+        if problem is None:
+            return not creating.result().replayed
+        return False if isinstance(problem, (JobExists, IdempotencyConflict)) else None
+
+    async def _discard_unnamed(self, new: NewJob) -> None:
+        """Delete those objects that no job names, once the store can be asked.
+
+        The first question waits as well: a commit may be under way still.
+        """
+        if not new.blobs:
+            return
+        try:
+            for pause in _ASKS_AFTER_S:
+                await self._clock.sleep(pause)
+                named = await self._named(new.id)
+                if named is not None:
+                    await self._discard(tuple(b for b in new.blobs if b.path not in named))
+                    return
+        except asyncio.CancelledError:
+            _tell_left(new)
+            raise
+        _tell_left(new)
+
+    async def _named(self, job_id: str) -> set[str] | None:
+        """Return the paths of a job's objects, none if there is no job; None: not known."""
+        try:
+            return {blob.path for blob in await self._store.blobs(job_id)}
+        except StorageProblem:
+            return None
 
     async def _discard(self, blobs: tuple[Blob, ...]) -> None:
         for blob in blobs:
@@ -254,6 +313,13 @@ class JobBoard:
             details["status"] = status.value
         retry_after = _POLL_S if status is not None else None
         return NotFound("There are no results", details=details, retry_after=retry_after)
+
+
+def _tell_left(new: NewJob) -> None:
+    """Say that objects stay which perhaps no job names."""
+    for blob in new.blobs:
+        problem = "it is not known whether the job was made"
+        log.warning("job_object_left", path=blob.path, job_id=new.id, problem=problem)
 
 
 def _why_nothing(job: Job, now: float) -> str:
