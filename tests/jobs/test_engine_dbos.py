@@ -121,7 +121,7 @@ async def test_interrupted_runs_are_followed_by_others(make):
     found = {}
     while found.get("a.4") != "SUCCESS":
         found = await workflows()
-    assert found == {"a": "CANCELLED", "a.2": "CANCELLED", "a.3": "CANCELLED", "a.4": "SUCCESS"}
+    assert found == {"a": "PENDING", "a.2": "PENDING", "a.3": "PENDING", "a.4": "SUCCESS"}
 
 
 async def test_a_run_that_ended_too_early_is_followed_by_another(make):
@@ -136,6 +136,25 @@ async def test_a_run_that_ended_too_early_is_followed_by_another(make):
     await engine.ensure("a", BATCH)
     await job.once()
     assert len(job.runs) == 2
+
+
+async def test_a_run_that_goes_on_is_not_disturbed_by_another(make):
+    """As when two processes see at the same moment that nobody runs the job."""
+    gate = asyncio.Event()
+
+    async def waits(_job_id):
+        await gate.wait()
+        return True
+
+    engine = await make(waits)
+    await engine.start("a", BATCH)
+    await until(lambda: engine.running)
+    assert await engine._runs.begin("a", BATCH, again=True)
+    gate.set()
+    found = {}
+    while len(found) < 2 or "PENDING" in found.values():
+        found = await workflows()
+    assert found == {"a": "SUCCESS", "a.2": "SUCCESS"}
 
 
 async def test_a_run_of_a_dead_process_is_taken_over(make):
@@ -225,6 +244,22 @@ async def test_ended_runs_are_forgotten(make, address):
     assert await workflows() == {"open": "PENDING"}
     assert await runs.sweep(before=time.time() + 31 * 86_400) == 1
     assert await workflows() == {}
+
+
+async def test_what_was_left_is_forgotten_with_what_came_after(make):
+    job = Job(False, False, True, False)
+    engine = await make(job)
+    for _ in range(3):
+        await engine.ensure("a", BATCH)
+        await job.once()
+        await until(lambda: engine.jobs == frozenset())
+    await engine.ensure("b", BATCH)
+    await job.once()
+    found = {}
+    while found != {"a": "PENDING", "a.2": "PENDING", "a.3": "SUCCESS", "b": "PENDING"}:
+        found = await workflows()
+    assert await engine._runs.sweep(before=time.time() + 60) == 3
+    assert await workflows() == {"b": "PENDING"}
 
 
 def test_importing_the_engine_does_not_load_dbos():

@@ -151,22 +151,26 @@ class DbosRuns:
         return True
 
     def _next_run(self, job_id: str) -> str:
-        """Return the id of the next run; earlier ones that were left unfinished are closed."""
+        """Return the id of the next run.
+
+        Earlier ones that were left unfinished stay so until the sweep: whether one of them is
+        being run elsewhere after all is known by the job's lease only.
+        """
         from dbos import DBOS
 
         first = 1
         while True:
             names = [_run_name(job_id, first + more) for more in range(_RUNS_AT_ONCE)]
             known = DBOS.list_workflows(workflow_ids=names, load_input=False, load_output=False)
-            abandoned = [run.workflow_id for run in known if run.status in _OPEN]
-            if abandoned:
-                DBOS.cancel_workflows(abandoned)
             if len(known) < _RUNS_AT_ONCE:
                 return names[len(known)]
             first += _RUNS_AT_ONCE
 
     async def sweep(self, *, before: float) -> int:
-        """Delete workflows that ended before that moment, and those abandoned a month earlier."""
+        """Delete workflows that ended before that moment, with earlier ones of their jobs.
+
+        Those without any later one go when they were begun a month before that.
+        """
         return await self._call(partial(self._sweep, before))
 
     def _sweep(self, before: float) -> int:
@@ -181,13 +185,13 @@ class DbosRuns:
             load_output=False,
         )
         for _ in range(_ROUNDS):
-            old = [
-                *find(status=_ENDED, completed_before=_iso(before)),
-                *find(status=sorted(_OPEN), end_time=_iso(before - _ABANDONED_S)),
-            ]
+            ended = find(status=_ENDED, completed_before=_iso(before))
+            abandoned = find(status=sorted(_OPEN), end_time=_iso(before - _ABANDONED_S))
+            old = {run.workflow_id for run in abandoned}
+            old.update(*(_up_to(run.workflow_id) for run in ended))
             if not old:
                 break
-            DBOS.delete_workflows([run.workflow_id for run in old])
+            DBOS.delete_workflows(sorted(old))
             gone += len(old)
         return gone
 
@@ -221,6 +225,12 @@ async def _awaiting(run: Any) -> bool:
 
 def _run_name(job_id: str, number: int) -> str:
     return job_id if number == 1 else f"{job_id}.{number}"
+
+
+def _up_to(name: str) -> list[str]:
+    """Return the names of this run and of those before it."""
+    job_id, _, number = name.partition(".")
+    return [_run_name(job_id, earlier + 1) for earlier in range(int(number or 1))]
 
 
 def _iso(seconds: float) -> str:
