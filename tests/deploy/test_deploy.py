@@ -183,7 +183,8 @@ def test_the_image_is_built_from_files_that_exist(dockerfile: str) -> None:
     assert [name for name in copied if not (ROOT / name).exists()] == []
     ignore = (DEPLOY / "Dockerfile.dockerignore").read_text(encoding="utf-8").split()
     assert {line.removeprefix("!") for line in ignore if line.startswith("!")} == copied
-    extras = re.search(r'"\.\[([\w,]+)\]"', dockerfile)
+    assert '".[${EXTRAS}]"' in dockerfile
+    extras = re.search(r"^ARG EXTRAS=([\w,]+)$", dockerfile, re.M)
     assert extras is not None
     assert set(extras[1].split(",")) <= set(project["optional-dependencies"])
     assert "bookstrack" in project["scripts"]

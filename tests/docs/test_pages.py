@@ -86,6 +86,19 @@ def test_the_index_leads_to_every_page():
     assert {page for page in pages if f"({page})" not in index} == set()
 
 
+def test_the_guide_explains_every_code_of_a_job():
+    package = ROOT / "src" / "bookstrack"
+    made = {
+        code
+        for path in package.rglob("*.py")
+        for code in re.findall(r'"(E_[A-Z_]+)"', path.read_text("utf-8"))
+    }
+    guide = prose(ROOT / "docs" / "clients" / "guide.md")
+    told = guide.split("### Why a job failed")[1].split("\n### ")[0]
+    assert len(made) > 10
+    assert set(re.findall(r"^\| `(E_[A-Z_]+)` \|", told, re.MULTILINE)) == made
+
+
 def test_the_readme_begins_with_the_two_commands():
     first = prose(ROOT / "README.md").split("```")[1].splitlines()
     assert [line.split("#")[0].strip() for line in first[1:3]] == ["make run", "make test"]
