@@ -6,10 +6,12 @@ import asyncio
 import hashlib
 from uuid import uuid4
 
+import structlog
 from msgspec import to_builtins
 
 from bookstrack.access.flags import AI_CSV_PARSER
 from bookstrack.assembly import Assembly
+from bookstrack.errors import StorageProblem
 from bookstrack.imports.export import Format, Outline
 from bookstrack.imports.read import check_export
 from bookstrack.jobs.board import StartRequest
@@ -19,6 +21,8 @@ from bookstrack.pipelines.csv_parts import ai_reads_tables
 from bookstrack.pipelines.csv_rows import ImportOptions
 from bookstrack.web.import_orders import ImportOrder, check_features
 from bookstrack.web.import_upload import Upload
+
+log = structlog.get_logger(__name__)
 
 ACCEPTED = "Import accepted"
 _FAMILY = "csv_import"
@@ -31,6 +35,7 @@ class ImportDesk:
     def __init__(self, parts: Assembly) -> None:
         self._settings = parts.settings
         self._blobs = parts.storage.blobs
+        self._background = parts.background
         self._has_ai = ai_reads_tables(parts.settings)
         self._flags = parts.flags
 
@@ -60,6 +65,7 @@ class ImportDesk:
         Raises:
             Unreadable: nothing can be read from the file; it is not stored.
             FeatureDisabled: something was asked for that this server does not do.
+            StorageUnavailable: the file cannot be stored.
         """
         outline = await self.outline(upload, order.options)
         check_features(order, ai_ready=await self.ai_ready())
@@ -78,12 +84,27 @@ class ImportDesk:
         )
 
     async def _stored(self, data: bytes) -> Blob:
-        path = f"imports/{uuid4()}.csv"
-        await self._blobs.put(path, data, content_type=_TYPE)
-        return Blob(
+        """Store a file; nothing of it stays where the caller leaves or the store fails."""
+        blob = Blob(
             name=FILE,
-            path=path,
+            path=f"imports/{uuid4()}.csv",
             sha256=hashlib.sha256(data).hexdigest(),
             content_type=_TYPE,
             size=len(data),
         )
+        storing = asyncio.ensure_future(self._blobs.put(blob.path, data, content_type=_TYPE))
+        try:
+            await asyncio.wait((storing,))
+            storing.result()
+        except BaseException:  # a caller who left as well
+            self._background.start(self._forget(storing, blob.path), "import-file-forget")
+            raise
+        return blob
+
+    async def _forget(self, storing: asyncio.Future[None], path: str) -> None:
+        """Delete the file of a request that makes no job, once nobody writes it any more."""
+        await asyncio.gather(storing, return_exceptions=True)
+        try:
+            await self._blobs.delete(path)
+        except StorageProblem as problem:
+            log.warning("import_file_left", path=path, problem=problem.message)

@@ -96,8 +96,10 @@ class ScanDesk:
         for photo in submitted.photos:
             _inspect(photo)
         pictures = [await self.picture(photo) for photo in submitted.photos]
+        fingerprint = await asyncio.to_thread(_fingerprint, submitted.photos, wishes)
         job_id = wishes.job_id or str(uuid4())
         indices = [photo.index for photo in submitted.photos]
+        # Nothing may wait from here on: what is stored would have no owner if the caller left.
         paths = await self._store(job_id, indices, pictures)
         inputs = list(map(_input, indices, pictures, paths))
         blobs = map(_blob, inputs, pictures)
@@ -110,7 +112,7 @@ class ScanDesk:
             key=wishes.key,
             user=wishes.user,
             family=_FAMILY,
-            fingerprint=await asyncio.to_thread(_fingerprint, submitted.photos, wishes),
+            fingerprint=fingerprint,
             message=ACCEPTED,
             blobs=tuple(blob for blob in blobs if blob.path),
             extra={"totalPhotos": len(inputs), "processedPhotos": 0, "booksDetected": 0},
@@ -143,10 +145,10 @@ class ScanDesk:
         ]
         try:
             await asyncio.wait(storing)
-        except asyncio.CancelledError:
+            paths = [one.result() for one in storing]
+        except BaseException:  # a caller who left as well
             self._parts.background.start(self._forget(storing), "scan-photos-forget")
             raise
-        paths = [one.result() for one in storing]
         if not any(paths):
             raise StorageUnavailable("The photos could not be stored")
         return paths
@@ -165,10 +167,10 @@ class ScanDesk:
         return path
 
     async def _forget(self, storing: Sequence[asyncio.Future[str]]) -> None:
-        """Delete the pictures of a request whose caller is gone."""
-        for path in await asyncio.gather(*storing):
+        """Delete the pictures of a request that makes no job, once all are stored."""
+        for path in await asyncio.gather(*storing, return_exceptions=True):
             try:
-                if path:
+                if path and isinstance(path, str):
                     await self._parts.storage.blobs.delete(path)
             except StorageProblem as problem:
                 log.warning("photo_left", path=path, problem=problem.message)
