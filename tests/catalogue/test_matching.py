@@ -12,7 +12,6 @@ from bookstrack.catalogue.matching import (
     confidence,
     known_names,
     main_title_key,
-    title_similarity,
     titles_match,
 )
 from bookstrack.model.book import Author, Edition, Work
@@ -78,13 +77,6 @@ def test_titles_of_one_work(one: str, other: str) -> None:
 def test_titles_of_different_works(one: str, other: str) -> None:
     assert not titles_match(one, other)
     assert not titles_match(other, one)
-
-
-def test_title_similarity_is_the_share_of_letters_that_stay() -> None:
-    assert title_similarity("The Martian", "martian") == 1.0
-    assert title_similarity("abcd", "abcx") == 0.75
-    assert title_similarity("", "abc") == 0.0
-    assert title_similarity("", "") == 0.0
 
 
 @pytest.mark.parametrize(
@@ -243,8 +235,6 @@ NAMES = st.text(max_size=20) | st.lists(
 @given(TITLES, TITLES)
 def test_titles_match_both_ways(one: str, other: str) -> None:
     assert titles_match(one, other) == titles_match(other, one)
-    assert title_similarity(one, other) == title_similarity(other, one)
-    assert 0 <= title_similarity(one, other) <= 1
 
 
 @given(TITLES)

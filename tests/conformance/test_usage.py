@@ -8,9 +8,9 @@ import pytest
 
 from bookstrack.storage.database.engine import open_database
 from bookstrack.storage.database.usage import DatabaseLedger, DatabaseSlots
+from bookstrack.testing.ledger import MemoryLedger
 from bookstrack.upstream.breaker import BreakerState, Circuit
 from bookstrack.upstream.pacing import MemorySlots
-from bookstrack.upstream.quota import MemoryLedger
 
 DAY = "2026-11-21"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bookstrack.imports.dates import DateOrder
 from bookstrack.imports.export import Certainty, Format, ReadingStatus
-from bookstrack.imports.fields import MAPPABLE, Field
+from bookstrack.imports.fields import Field
 from bookstrack.imports.mapping import Mapping
 from imports.samples import fates, one_book, read
 
@@ -55,8 +55,3 @@ def test_a_mapping_beats_a_named_format() -> None:
     mapping = Mapping(columns={"Author": Field.TITLE})
     book = one_book(text, mapping=mapping)
     assert (book.title, book.reading.rating) == ("B C", None)
-
-
-def test_a_mapping_names_only_general_fields() -> None:
-    assert Field.TITLE in MAPPABLE
-    assert not {Field.READINGS, Field.DELETED, Field.PUBLICATION} & set(MAPPABLE)

@@ -19,10 +19,10 @@ from bookstrack.model.book import Edition, Work
 from bookstrack.model.isbn import Isbn
 from bookstrack.model.record import BookRecord
 from bookstrack.providers.base import Budget
+from bookstrack.testing.ledger import MemoryLedger
 from bookstrack.testing.upstream import FakeUpstream
 from bookstrack.upstream.client import Channel, ChannelOptions, open_upstream
 from bookstrack.upstream.pacing import MemorySlots
-from bookstrack.upstream.quota import MemoryLedger
 
 LISTS = {
     Work: {

@@ -31,10 +31,10 @@ from bookstrack.providers.wikidata import Wikidata
 from bookstrack.settings import ProviderSettings, WikidataSettings
 from bookstrack.telemetry.metrics import Metrics
 from bookstrack.testing.clock import FrozenClock
+from bookstrack.testing.ledger import MemoryLedger
 from bookstrack.testing.upstream import FakeUpstream, Fault
 from bookstrack.upstream.client import Upstream, open_upstream
 from bookstrack.upstream.pacing import MemorySlots
-from bookstrack.upstream.quota import MemoryLedger
 
 
 class Asking:

@@ -9,10 +9,10 @@ import pytest
 
 from bookstrack.providers.gemini import Gemini, channel_options
 from bookstrack.settings import GeminiSettings, ProviderSettings, Secret
+from bookstrack.testing.ledger import MemoryLedger
 from bookstrack.testing.upstream import FakeUpstream
 from bookstrack.upstream.client import open_upstream
 from bookstrack.upstream.pacing import MemorySlots
-from bookstrack.upstream.quota import MemoryLedger
 
 
 @pytest.fixture

@@ -13,9 +13,9 @@ from aiohttp.test_utils import TestServer
 from structlog.testing import capture_logs
 
 from bookstrack.model.record import ProviderId
+from bookstrack.testing.ledger import MemoryLedger
 from bookstrack.upstream.client import Budget, ChannelOptions, open_upstream
 from bookstrack.upstream.pacing import MemorySlots
-from bookstrack.upstream.quota import MemoryLedger
 
 AGENT = "BooksTrack/test (+https://books.example; librarian@books.example)"
 

@@ -7,7 +7,8 @@ from structlog.testing import capture_logs
 
 from bookstrack.errors import QuotaExhausted, StorageUnavailable
 from bookstrack.testing.clock import FrozenClock
-from bookstrack.upstream.quota import DailyQuota, MemoryLedger, day_of, next_midnight
+from bookstrack.testing.ledger import MemoryLedger
+from bookstrack.upstream.quota import DailyQuota, day_of, next_midnight
 
 PACIFIC = "America/Los_Angeles"
 EVENING = 1_763_794_800.0  # 2025-11-22 07:00 UTC, 2025-11-21 23:00 in California

@@ -16,10 +16,10 @@ from bookstrack.errors import (
     StorageUnavailable,
 )
 from bookstrack.model.record import ProviderId
+from bookstrack.testing.ledger import MemoryLedger
 from bookstrack.upstream.breaker import BreakerRules, BreakerState, Circuit
 from bookstrack.upstream.client import ChannelOptions, open_upstream
 from bookstrack.upstream.pacing import MemorySlots
-from bookstrack.upstream.quota import MemoryLedger
 
 
 class Book(Struct):

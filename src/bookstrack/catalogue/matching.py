@@ -33,11 +33,6 @@ NOBODY = frozenset({"", name_key("Unknown Author"), "unknown"})
 """Keys of names that name no person."""
 
 
-def title_similarity(a: str, b: str) -> float:
-    """Return how alike two titles are as texts: 0 to 1, the share of letters that stay."""
-    return _similar(title_key(a), title_key(b))
-
-
 def titles_match(a: str, b: str) -> bool:
     """Tell whether two titles may name one work: equal, one with a subtitle, or nearly equal.
 

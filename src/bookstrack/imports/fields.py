@@ -129,8 +129,6 @@ _NAMES = {
     Field.ASIN: "asin, audible product id",
     Field.GOOGLE_BOOKS_ID: "google books id, google volume id",
 }
-MAPPABLE = tuple(_NAMES)
-"""The fields a mapping from outside may name."""
 
 _SIGNS = re.compile(r"[\W_]+")
 _HUMP = re.compile(r"(?<=[^\W\d_A-Z])(?=[A-Z])")  # of "pageCount"

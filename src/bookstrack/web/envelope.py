@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -32,15 +32,6 @@ class Metadata(Struct, kw_only=True, omit_defaults=True, rename=camel_name):
     request_id: str
     trace_id: str
     warnings: tuple[Caution, ...] = ()
-
-
-class Success(Struct, Generic[T], kw_only=True, omit_defaults=True):
-    """Envelope of an answer. ``meta`` repeats ``metadata`` for the oldest clients."""
-
-    success: bool
-    data: T
-    metadata: Metadata
-    meta: Metadata | None = None
 
 
 class ErrorBody(Struct, kw_only=True, omit_defaults=True, rename=camel_name):

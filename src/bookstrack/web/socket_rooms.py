@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from typing import Protocol
 
 import msgspec
-import structlog
 from msgspec import Raw
 
 from bookstrack.clock import Clock
@@ -17,8 +16,6 @@ from bookstrack.model.job import Job
 from bookstrack.web.socket_board import Board, Standing
 from bookstrack.web.socket_dialect import Dialect
 from bookstrack.web.socket_facts import Results
-
-log = structlog.get_logger(__name__)
 
 _KEPT = 32
 _LARGE = 256 * 1024

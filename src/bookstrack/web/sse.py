@@ -65,8 +65,8 @@ def retry_line(milliseconds: int) -> bytes:
 class Frames:
     """Makes the frame of an event once for everybody who listens."""
 
-    def __init__(self, kept: int = _KEPT) -> None:
-        self._kept: LRUCache[tuple[str, int, int, Names], bytes] = LRUCache(kept)
+    def __init__(self) -> None:
+        self._kept: LRUCache[tuple[str, int, int, Names], bytes] = LRUCache(_KEPT)
 
     def of(self, job: Streamed, event: Event, names: Names) -> bytes:
         """Return the whole frame of an event."""
