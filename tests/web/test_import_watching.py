@@ -123,3 +123,12 @@ async def test_a_deleted_import_tells_what_it_had(api, path, client, texts):
     assert rejected.status == 404
     told = rejected.json["error"]
     assert (told["details"]["reason"], told["details"]["ttl"]) == ("canceled", "2 hours")
+
+
+async def test_a_file_that_is_gone_is_not_counted_again(api):
+    job = (await send(api, FILE)).json
+    await ended(api, job["jobId"])
+    headers = {"Authorization": f"Bearer {job['token']}"}
+    gone = await api.request("DELETE", f"/v1/jobs/{job['jobId']}", headers=headers)
+    assert gone.json["data"]["cleanup"]["r2ObjectsDeleted"] == 0
+    assert gone.json["data"]["cleanup"]["kvCacheCleared"] is True

@@ -231,6 +231,7 @@ class Context:
         for blob in await self._store.blobs(self.job.id):
             if blob.name == name:
                 await self._blobs.delete(blob.path)
+                await self.forget_blobs([name])
 
     async def _fenced(self, write: Callable[[], Awaitable[None]]) -> None:
         """Write, however long the store is away: what is written cost something."""
