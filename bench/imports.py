@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import csv
-import http.client
 import io
 import os
 import subprocess
@@ -18,11 +17,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import msgspec
 from msgspec import Struct
 
 from bench.figures import Row
-from bench.jobs import DELAY_MS, LIFTED, Begun, ends, results
+from bench.jobs import DELAY_MS, LIFTED, Begun, ends, post, results
 from bench.processes import Running, ask, fake_upstream, scheduled, server, server_core
 from bookstrack.imports.read import read_export
 from bookstrack.testing.generated import generated_isbn, generated_work
@@ -186,17 +184,7 @@ def post_file(port: int, file: bytes) -> Begun:
     Raises:
         RuntimeError: it was not accepted.
     """
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-    try:
-        connection.request("POST", "/api/v2/imports", file, {"content-type": "text/csv"})
-        answer = connection.getresponse()
-        text = answer.read()
-        if answer.status != 202:
-            raise RuntimeError(f"an import was not accepted: {text.decode()}")
-        data = msgspec.json.decode(text)["data"]
-        return Begun(data["jobId"], data["authToken"], data["sseUrl"], time.time())
-    finally:
-        connection.close()
+    return post(port, "/api/v2/imports", file, "text/csv")
 
 
 def _read_row() -> Row:

@@ -49,10 +49,18 @@ def post_job(port: int, numbers: Sequence[int]) -> Begun:
         RuntimeError: it was not accepted.
     """
     body = msgspec.json.encode({"barcodes": [generated_isbn(number) for number in numbers]})
+    return post(port, "/api/v2/enrichments", body, "application/json")
+
+
+def post(port: int, path: str, body: bytes, media_type: str) -> Begun:
+    """Start a job by sending a body.
+
+    Raises:
+        RuntimeError: it was not accepted.
+    """
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     try:
-        headers = {"content-type": "application/json"}
-        connection.request("POST", "/api/v2/enrichments", body, headers)
+        connection.request("POST", path, body, {"content-type": media_type})
         answer = connection.getresponse()
         text = answer.read()
         if answer.status != 202:

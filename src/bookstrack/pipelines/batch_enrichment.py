@@ -13,13 +13,13 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 
 from bookstrack.enrichment.books import Enriched, EnrichmentStatus, PartialBook
 from bookstrack.enrichment.enricher import Enricher, Lookups
+from bookstrack.enrichment.turns import known_first
 from bookstrack.jobs.context import Context
 from bookstrack.jobs.pipeline import Outcome
 from bookstrack.model.job import Item, ItemResult, ItemState, Job, PipelineName
 from bookstrack.model.naming import camel_name
 
 _LEFT = frozenset({ItemState.PENDING, ItemState.RUNNING})
-_LOOKS_AT_ONCE = 50  # looks into memory between two turns of the event loop
 _encode = msgspec.json.Encoder().encode
 
 
@@ -119,20 +119,14 @@ class BatchEnrichment:
         return self.outcome(ctx.job, await ctx.items())
 
     async def _look_up(self, ctx: Context, groups: list[_Group], lookups: Lookups) -> None:
-        at_hand = await _at_hand(groups, lookups)
-        known = await lookups.known(group.book for group in groups if id(group) not in at_hand)
+        order, at_hand = await known_first(lookups, groups, lambda group: group.book)
 
         async def work(group: _Group) -> None:
             enriched = at_hand.pop(id(group), None) or await lookups.enrich(group.book)
             told = (_told(ctx, group, item, asked, enriched) for item, asked in group.items)
             await asyncio.gather(*told)
 
-        def rank(group: _Group) -> int:
-            number = group.book.number
-            is_known = number is not None and number.isbn13 in known
-            return 0 if id(group) in at_hand else 1 if is_known else 2
-
-        await ctx.each(sorted(groups, key=rank), work, at_once=self._at_once)
+        await ctx.each(order, work, at_once=self._at_once)
 
     def outcome(self, job: Job, items: Sequence[Item]) -> Outcome:
         """Return the results of the books that are finished, in request order."""
@@ -170,18 +164,6 @@ async def _told(ctx: Context, group: _Group, item: Item, asked: _Input, enriched
         current_item=group.book.title or group.book.isbn,
         message="Looking up books",
     )
-
-
-async def _at_hand(groups: Sequence[_Group], lookups: Lookups) -> dict[int, Enriched]:
-    """Return, by the id of the group, what need not be waited for."""
-    found: dict[int, Enriched] = {}
-    for number, group in enumerate(groups, 1):
-        enriched = lookups.at_hand(group.book)
-        if enriched is not None:
-            found[id(group)] = enriched
-        if number % _LOOKS_AT_ONCE == 0:
-            await asyncio.sleep(0)
-    return found
 
 
 def _result(item: Item, asked: _Input, enriched: Enriched) -> ItemResult:

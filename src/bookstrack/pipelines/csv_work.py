@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Protocol
 
 import msgspec
 from msgspec import Raw, Struct
@@ -13,6 +11,7 @@ from bookstrack.catalogue.identify import ENOUGH
 from bookstrack.enrichment.books import Enriched, EnrichmentStatus, PartialBook
 from bookstrack.enrichment.by_key import KeyLookup
 from bookstrack.enrichment.enricher import NOT_FOUND, Lookups
+from bookstrack.enrichment.turns import known_first
 from bookstrack.imports.export import ImportedBook
 from bookstrack.jobs.context import Context
 from bookstrack.model.job import ItemResult, ItemState
@@ -22,7 +21,6 @@ from bookstrack.pipelines.csv_storing import Queue, Ready, Taker, ready
 
 PARSED, STORING = 0.5, 0.95
 _SETTLING_S = 0.4  # within which the catalogue stores by itself what it has found outside
-_LOOKS_AT_ONCE = 50
 _UNCLEAR = "Several books fit this title"
 _UNSTORED = "The book could not be stored; something went wrong on our side"
 _UNSURE = "Nothing found fits this book surely"
@@ -31,14 +29,6 @@ _encode = msgspec.json.Encoder().encode
 
 Cells = Callable[[int], Awaitable[tuple[str, ...]]]
 """``await cells(row)`` returns the original cells of a row of the file."""
-
-
-class Books(Protocol):
-    """What is known of books, without waiting."""
-
-    def at_hand(self, book: PartialBook) -> Enriched | None:
-        """Return what is known of a book."""
-        ...
 
 
 class Group(Struct, frozen=True):
@@ -89,8 +79,7 @@ class Work:
         queue = Queue(self._write, self._ctx.clock)
         try:
             groups = _groups(left)
-            at_hand = await _at_hand(groups, lookups)
-            known = await lookups.known(one.asked for one in groups if id(one) not in at_hand)
+            order, at_hand = await known_first(lookups, groups, _foreseen)
 
             async def work(group: Group) -> None:
                 enriched = at_hand.pop(id(group), None)
@@ -102,12 +91,7 @@ class Work:
                 for index, row in group.members:
                     await self._looked_up(queue, index, row, enriched, waits=waits)
 
-            def rank(group: Group) -> int:
-                number = group.asked.number
-                is_known = number is not None and number.isbn13 in known
-                return 0 if id(group) in at_hand else 1 if is_known else 2
-
-            await self._ctx.each(sorted(groups, key=rank), work, at_once=self._at_once)
+            await self._ctx.each(order, work, at_once=self._at_once)
             await queue.finish()
         except BaseException:
             lookups.drop()
@@ -202,13 +186,6 @@ def _groups(left: Sequence[tuple[int, RowInput]]) -> list[Group]:
     return list(groups.values())
 
 
-async def _at_hand(groups: Sequence[Group], lookups: Books) -> dict[int, Enriched]:
-    """Return, by the id of the group, what need not be waited for."""
-    found: dict[int, Enriched] = {}
-    for number, group in enumerate(groups, 1):
-        enriched = None if group.ids else lookups.at_hand(group.asked)
-        if enriched is not None:
-            found[id(group)] = enriched
-        if number % _LOOKS_AT_ONCE == 0:
-            await asyncio.sleep(0)
-    return found
+def _foreseen(group: Group) -> PartialBook | None:
+    """Return the book a group asks for, where it asks for one by more than a key."""
+    return None if group.ids else group.asked
