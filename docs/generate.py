@@ -20,6 +20,7 @@ from bookstrack import errors
 from bookstrack.assembly import open_assembly
 from bookstrack.cli.main import app as command_line
 from bookstrack.limits.rules import RateClass, Rates
+from bookstrack.readers.shelf import PhotoUnread
 from bookstrack.settings import LimitSettings, Secret, Settings, StorageSettings
 from bookstrack.settings_loading import Leaf, leaves
 from bookstrack.telemetry.metrics import Metrics
@@ -58,7 +59,8 @@ where they are known, `retryAfter` (seconds, also in the header `Retry-After`), 
 `provider` and `details`. Callers that send `X-API-Version: 3` get the name of the fourth column as
 `code` and the first as `canonicalCode`; for all others it is the other way round. Legacy routes
 spell `MISSING_PARAMETER` as `MISSING_PARAM`. How failures of single providers show in answers that
-succeed is told under [honesty](../honesty.md).
+succeed is told under [honesty](../honesty.md), and the codes of failed
+jobs (`E_…`) in the [guide for client makers](../clients/guide.md#why-a-job-failed).
 """
 _METRICS = """\
 `/metrics?format=prometheus` gives the text form 0.0.4. What to look at is told in
@@ -220,12 +222,15 @@ def errors_page() -> str:
 
 
 def _kinds(kind: type[errors.BooksTrackError]) -> Iterator[type[errors.BooksTrackError]]:
+    if issubclass(kind, _INSIDE_JOBS) or kind.__name__.startswith("_"):
+        return
     if kind not in _NEVER_SENT:
         yield kind
     for below in kind.__subclasses__():
         yield from _kinds(below)
 
 
+_INSIDE_JOBS = (errors.JobProblem, PhotoUnread)  # their codes are in the guide for client makers
 _NEVER_SENT = (
     errors.RequestProblem,
     errors.ProviderProblem,
