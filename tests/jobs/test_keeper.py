@@ -7,7 +7,7 @@ import asyncio
 import pytest
 from structlog.testing import capture_logs
 
-from bookstrack.errors import NotFound
+from bookstrack.errors import NotFound, StorageUnavailable
 from bookstrack.model.job import Blob, JobStatus
 
 DAY = 86_400
@@ -169,17 +169,83 @@ async def test_everything_of_an_ended_job_goes_after_a_day_and_running_ones_stay
     assert await status(here, running) is JobStatus.PROCESSING
 
 
-async def test_a_job_that_became_due_while_objects_were_deleted_leaves_none(world, here):
-    blob = Blob(name="f", path="jobs/f", sha256="", content_type="text/csv", size=1)
-    await world.blobs.put("jobs/f", b"x")
-    await world.start(here, blobs=(blob,))
-    await world.passing(0.1)
-    await world.clock.advance(DAY)
+async def test_a_job_that_became_due_while_objects_were_deleted_stays_for_the_next_sweep(
+    world, here
+):
+    (job,) = await over(world, here, "jobs/f")
 
     async def nothing(**_):
         return []
 
-    here.store.blobs_due = nothing
+    here.store.blobs_due, real = nothing, here.store.blobs_due
+    await here.keeper.sweep()
+    assert await ends(here, job) is JobStatus.COMPLETED
+    here.store.blobs_due = real
+    await here.keeper.sweep()
+    assert await ends(here, job) is None
+    assert await world.blobs.list("jobs") == []
+
+
+async def over(world, here, *paths):
+    """Return the ids of jobs, one for each object, that ended a day ago."""
+    jobs = []
+    for path in paths:
+        blob = Blob(name="f", path=path, sha256="", content_type="text/csv", size=1)
+        await world.blobs.put(path, b"x")
+        jobs.append((await world.start(here, blobs=(blob,), fingerprint=path)).job.id)
+    await world.passing(0.1)
+    await world.clock.advance(DAY)
+    return jobs
+
+
+class Stubborn:
+    """An object store that does not let go of some objects."""
+
+    def __init__(self, blobs, stuck):
+        self._blobs, self.stuck, self.asked = blobs, stuck, []
+
+    async def delete(self, path):
+        self.asked.append(path)
+        if path in self.stuck:
+            raise StorageUnavailable("held")
+        await self._blobs.delete(path)
+
+
+async def test_an_object_that_cannot_be_deleted_stops_nothing(world, here):
+    stuck, free = await over(world, here, "jobs/a", "jobs/b")
+    blobs = here.keeper._blobs = Stubborn(world.blobs, {"jobs/a"})
+    with capture_logs() as logs:
+        await here.keeper.sweep()
+    assert [line["path"] for line in logs if line["event"] == "job_object_left"] == ["jobs/a"]
+    assert await ends(here, free) is None
+    assert await ends(here, stuck) is JobStatus.COMPLETED, "else nobody would know of the object"
+    assert await here.store.results(stuck) is None
+    blobs.stuck = set()
+    await here.keeper.sweep()
+    assert await ends(here, stuck) is None
+    assert await world.blobs.list("jobs") == []
+
+
+async def test_objects_are_deleted_some_at_a_time(world, here, monkeypatch):
+    monkeypatch.setattr("bookstrack.jobs.keeper._AT_ONCE", 2)
+    jobs = await over(world, here, *(f"jobs/{n}" for n in range(5)))
+    await here.keeper.sweep()
+    assert [await ends(here, job) for job in jobs] == [None] * 5
+    assert here.store.calls["blobs_due"] == 3
+    assert await world.blobs.list("jobs") == []
+
+
+async def test_a_store_that_is_away_is_not_asked_for_everything_and_nothing_waits_for_ever(
+    world, here
+):
+    jobs = await over(world, here, *(f"jobs/{n}" for n in range(7)))
+    here.keeper._blobs = blobs = Stubborn(world.blobs, {f"jobs/{n}" for n in range(6)})
+    await here.keeper.sweep()
+    assert blobs.asked == [f"jobs/{n}" for n in range(5)]
+    await here.keeper.sweep()
+    assert blobs.asked[5:] == ["jobs/5", "jobs/6"], "it goes on behind what could not be deleted"
+    assert [await ends(here, job) for job in jobs[5:]] == [JobStatus.COMPLETED, None]
+    blobs.stuck = set()
     await here.keeper.sweep()
     assert await world.blobs.list("jobs") == []
 
@@ -281,6 +347,54 @@ async def test_a_stalled_job_that_is_gone_meanwhile_is_no_matter(world, here):
 
     here.store.stalled = stalled
     await here.keeper.end_stalled()
+
+
+@pytest.mark.parametrize("problem", [StorageUnavailable("away"), ValueError("gone")])
+async def test_a_stalled_job_that_cannot_be_ended_keeps_no_other_from_it(world, here, problem):
+    here.engine.runner = None
+    bad, good = [(await world.start(here, fingerprint=name)).job.id for name in "ab"]
+    for job_id in (bad, good):
+        await here.store.claim(job_id, "somebody", now=world.clock.time(), lease_s=1e6)
+    await world.clock.advance(1000)
+    real = here.store.events
+
+    async def events(job_id, **how):
+        if job_id == bad:
+            raise problem
+        return await real(job_id, **how)
+
+    async def stalled(**_):
+        return [bad, good]
+
+    here.store.events, here.store.stalled = events, stalled
+    with capture_logs() as logs:
+        await here.keeper.end_stalled()
+    told = [line["job_id"] for line in logs if line["event"] == "job_stalled_on"]
+    assert told == [bad]
+    assert (await here.store.get(good)).status is JobStatus.FAILED
+    assert (await here.store.get(bad)).status is JobStatus.PROCESSING
+
+
+async def test_a_stalled_job_that_came_to_life_meanwhile_lives(world, here):
+    here.engine.runner = None
+    job_id = (await world.start(here)).job.id
+    await here.store.claim(job_id, "somebody", now=world.clock.time(), lease_s=1e6)
+    await world.clock.advance(1000)
+    (found,) = await here.store.stalled(now=world.clock.time(), after_s=900)
+    assert found == job_id
+    real = here.store.finish
+
+    async def finish(*args, **how):
+        await here.store.write(job_id, "somebody", now=world.clock.time())
+        return await real(*args, **how)
+
+    here.store.finish = finish
+    await here.keeper.end_stalled()
+    assert await status(here, job_id) is JobStatus.PROCESSING
+    await world.clock.advance(901)
+    here.store.finish = real
+    await here.keeper.end_stalled()
+    assert await status(here, job_id) is JobStatus.FAILED
 
 
 async def test_a_stalled_job_that_ended_meanwhile_stays_as_it_ended(world, here):

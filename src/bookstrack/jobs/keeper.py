@@ -30,6 +30,7 @@ LOOK_S = 2.0
 STALLS_S = 60.0
 SWEEP_S = 600.0
 _AT_ONCE = 100
+_ENOUGH = 5  # objects in a row that cannot be deleted: the store is away rather than they are odd
 
 
 class Ensurer(Protocol):
@@ -71,6 +72,7 @@ class Keeper:
         self._settings = settings
         self._works = works
         self._known = False
+        self._due_after = ""  # the path behind which the next sweep goes on
         self._loops = Background()
 
     async def open(self) -> None:
@@ -127,30 +129,68 @@ class Keeper:
         Raises:
             StorageUnavailable: the database cannot be reached.
         """
-        stalled = await self._store.stalled(now=self._clock.time(), after_s=self._settings.stall_s)
-        for job_id in stalled:
-            await self._fail_stalled(job_id)
+        after_s = self._settings.stall_s
+        for job_id in await self._store.stalled(now=self._clock.time(), after_s=after_s):
+            try:
+                await self._fail_stalled(job_id)
+            except StorageProblem as problem:
+                log.warning("job_stalled_on", job_id=job_id, problem=problem.message)
+            except Exception:  # no job may keep the others from their end
+                log.exception("job_stalled_on", job_id=job_id)
 
     async def sweep(self) -> None:
         """Delete what is over: objects, then the jobs they belong to [P13].
 
+        An object that cannot be deleted stays, and its job with it, until a later sweep.
+
         Raises:
-            StorageUnavailable: the database or the object store cannot be reached.
+            StorageUnavailable: the database cannot be reached.
         """
         now, kept_s = self._clock.time(), self._settings.retention_s
-        for path in await self._store.blobs_due(now=now, retention_s=kept_s):
+        while await self._delete_due(now, kept_s):
+            pass
+        await self._store.sweep(now=now, retention_s=kept_s, limit=_AT_ONCE)
+
+    async def _delete_due(self, now: float, kept_s: float) -> bool:
+        """Delete the next objects of ended jobs; tell whether there is more to do now."""
+        paths = await self._store.blobs_due(
+            now=now, retention_s=kept_s, after=self._due_after, limit=_AT_ONCE
+        )
+        gone: list[str] = []
+        failures = 0
+        for path in paths:
+            self._due_after = path
+            if await self._delete(path):
+                gone.append(path)
+                failures = 0
+            elif (failures := failures + 1) == _ENOUGH:
+                break
+        await self._store.forget_due(now=now, retention_s=kept_s, paths=gone)
+        if failures < _ENOUGH and len(paths) < _AT_ONCE:
+            self._due_after = ""
+            return False
+        return failures < _ENOUGH
+
+    async def _delete(self, path: str) -> bool:
+        try:
             await self._blobs.delete(path)
-        for path in await self._store.sweep(now=now, retention_s=kept_s, limit=_AT_ONCE):
-            await self._blobs.delete(path)  # of jobs that became due in between
+        except StorageProblem as problem:
+            log.warning("job_object_left", path=path, problem=problem.message)
+            return False
+        return True
 
     async def _fail_stalled(self, job_id: str) -> None:
+        """Fail a job, unless it has ended, gone or come to life meanwhile."""
         job = await self._store.get(job_id)
         if job is None:
             return
         now = self._clock.time()
         known = await standing(self._store, job)
         end = ending.failed(known.event, ending.STALLED, now=now)
-        event = await self._store.finish(job_id, owner=None, now=now, event=end.event)
+        silent_since = now - self._settings.stall_s
+        event = await self._store.finish(
+            job_id, owner=None, now=now, event=end.event, silent_since=silent_since
+        )
         if event is not None:
             log.error("job_stalled", job_id=job_id, pipeline=job.pipeline.value)
             await self._feeds.tell(job_id, event)

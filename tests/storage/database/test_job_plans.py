@@ -44,6 +44,7 @@ async def whole_life(jobs):
     await jobs.drop_artefacts("job-1", results=True)
     await jobs.retire("me")
     await jobs.blobs_due(now=NOW + DAY_S, retention_s=DAY_S)
+    await jobs.forget_due(now=NOW + DAY_S, retention_s=DAY_S, paths=["a"])
     await jobs.sweep(now=NOW + DAY_S, retention_s=DAY_S)
 
 

@@ -42,7 +42,14 @@ async def counts(database):
 
 
 async def sweep(jobs, *, now, limit=100):
-    return await jobs.sweep(now=now, retention_s=DAY_S, limit=limit)
+    """Sweep as the keeper does when every object can be deleted; return the paths, one each."""
+    due = {"now": now, "retention_s": DAY_S}
+    paths = []
+    while some := await jobs.blobs_due(**due, after=paths[-1] if paths else "", limit=limit):
+        paths += some
+    await jobs.forget_due(**due, paths=paths)
+    await jobs.sweep(**due, limit=limit)
+    return paths
 
 
 async def test_a_day_after_its_end_everything_of_a_job_goes(jobs, database):
@@ -99,10 +106,44 @@ async def test_sweepers_at_once_share_the_work(jobs, database):
     expected = []
     for number in range(12):
         expected += await full_job(jobs, f"j{number}")
-    swept = await asyncio.gather(*(sweep(jobs, now=NOW + DAY_S, limit=3) for _ in range(5)))
+    due = {"now": NOW + DAY_S, "retention_s": DAY_S}
+    await jobs.forget_due(**due, paths=expected)
+    swept = await asyncio.gather(*(jobs.sweep(**due, limit=3) for _ in range(5)))
     # one that skips what another holds may leave it to that one, but nothing is swept twice
-    assert sorted(path for paths in swept for path in paths) == sorted(expected)
+    assert sum(swept) == 12
     assert await counts(database) == [0] * len(TABLES)
+
+
+async def test_a_job_stays_as_long_as_one_of_its_objects(jobs):
+    first, second = sorted(await full_job(jobs))
+    due = {"now": NOW + DAY_S, "retention_s": DAY_S}
+    assert await jobs.sweep(**due) == 0
+    await jobs.forget_due(**due, paths=[first])
+    assert await jobs.sweep(**due) == 0
+    assert await jobs.blobs_due(**due) == [second]
+    await jobs.forget_due(**due, paths=[second])
+    assert await jobs.sweep(**due) == 1
+    assert await jobs.get("job-1") is None
+
+
+async def test_paths_come_in_order_and_in_pages(jobs):
+    expected = sorted([*await full_job(jobs, "j1"), *await full_job(jobs, "j2")])
+    due = {"now": NOW + DAY_S, "retention_s": DAY_S}
+    assert await jobs.blobs_due(**due, limit=3) == expected[:3]
+    assert await jobs.blobs_due(**due, after=expected[2], limit=3) == expected[3:]
+
+
+async def test_objects_of_jobs_that_are_not_due_are_not_forgotten(jobs):
+    paths = await full_job(jobs, end=None)
+    await jobs.forget_due(now=NOW + DAY_S, retention_s=DAY_S, paths=paths)
+    assert len(await jobs.blobs("job-1")) == 2
+
+
+async def test_whoever_has_shown_life_is_not_ended_as_silent(jobs):
+    await full_job(jobs, end=None)
+    silent = {"owner": None, "now": NOW + 9, "event": ended(JobStatus.FAILED, 1)}
+    assert await jobs.finish("job-1", **silent, silent_since=NOW - 1) is None
+    assert await jobs.finish("job-1", **silent, silent_since=NOW) is not None
 
 
 async def test_dropping_leaves_job_and_log(jobs, database):

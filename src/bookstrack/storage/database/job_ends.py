@@ -17,7 +17,10 @@ _job = jobs.c
 
 
 class Ending(Struct, frozen=True, kw_only=True):
-    """The end of a job. ``owner`` None ends it whoever holds it."""
+    """The end of a job. ``owner`` None ends it whoever holds it.
+
+    One that has shown life after ``silent_since`` is not ended.
+    """
 
     job_id: str
     owner: str | None
@@ -27,21 +30,24 @@ class Ending(Struct, frozen=True, kw_only=True):
     results_expires_at: float | None = None
     fault: Fault | None = None
     summary: Summary | None = None
+    silent_since: float | None = None
 
 
 def finish(connection: Connection, ending: Ending) -> Event | None:
-    """End the job with its last event; None when it had ended already or is not there.
+    """End the job with its last event; None when it had ended already, lives, or is not there.
 
     Raises:
         LeaseLost: it was to be ended by an owner that does not hold it any more.
     """
     if not ending.event.terminal:
         raise ValueError(f"{ending.event.status} does not end a job")
-    statement = select(_job.owner, _job.finished_at, _job.last_event)
+    statement = select(_job.owner, _job.finished_at, _job.last_event, _job.active_at)
     row = connection.execute(
         statement.where(_job.id == ending.job_id).with_for_update()
     ).one_or_none()
     if row is None or row.finished_at is not None:
+        return None
+    if ending.silent_since is not None and row.active_at > ending.silent_since:
         return None
     if ending.owner is not None and ending.owner != row.owner:
         raise lost(ending.job_id)

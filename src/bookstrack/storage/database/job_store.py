@@ -257,10 +257,12 @@ class JobStore:
         results_expires_at: float | None = None,
         fault: Fault | None = None,
         summary: Summary | None = None,
+        silent_since: float | None = None,
     ) -> Event | None:
         """End a job; return its last event as stored, None when it had ended already.
 
-        Results can be read before anybody sees the event [R4]. ``owner`` None ends it by force.
+        Results can be read before anybody sees the event [R4]. ``owner`` None ends it by force,
+        with ``silent_since`` only if it has shown no life after that moment.
 
         Raises:
             LeaseLost: the owner does not hold the job any more.
@@ -274,6 +276,7 @@ class JobStore:
             results_expires_at=results_expires_at,
             fault=fault,
             summary=summary,
+            silent_since=silent_since,
         )
         work = partial(finish, ending=ending)
         return await self._database.run("job_finish", work, writes=True)
@@ -351,24 +354,32 @@ class JobStore:
         work = partial(job_sweep.drop_artefacts, job_id=job_id, results=results)
         return await self._database.run("job_drop", work, writes=True)
 
-    async def blobs_due(self, *, now: float, retention_s: float) -> list[str]:
-        """Return the blob paths of the jobs that ``sweep`` would delete.
+    async def blobs_due(
+        self, *, now: float, retention_s: float, after: str = "", limit: int = 100
+    ) -> list[str]:
+        """Return paths of objects of jobs that ended ``retention_s`` ago, in order.
 
-        Deleted from the object store before the sweep, they cannot be forgotten in a crash.
+        Deleted from the object store before they are forgotten, they cannot be lost in a crash.
         """
-        work = partial(job_sweep.due_paths, before=now - retention_s)
+        work = partial(job_sweep.due_paths, before=now - retention_s, after=after, limit=limit)
         return await self._database.run("job_due", work, writes=False)
 
-    async def sweep(self, *, now: float, retention_s: float, limit: int = 100) -> list[str]:
-        """Delete every job that ended ``retention_s`` ago, ``limit`` in one transaction.
+    async def forget_due(self, *, now: float, retention_s: float, paths: Sequence[str]) -> None:
+        """Forget due objects that are deleted already."""
+        work = partial(job_sweep.forget_due, before=now - retention_s, paths=paths)
+        await self._database.run("job_forget_due", work, writes=True)
 
-        Return the paths of their blobs. Results go when their own time is over.
+    async def sweep(self, *, now: float, retention_s: float, limit: int = 100) -> int:
+        """Delete every job that ended ``retention_s`` ago and has no object left.
+
+        ``limit`` go in one transaction; return how many went. Results go when their own time is
+        over.
         """
         await self._database.run("job_sweep", partial(job_sweep.sweep_rest, now=now), writes=True)
         work = partial(job_sweep.sweep_jobs, before=now - retention_s, limit=limit)
-        paths: list[str] = []
+        gone = 0
         while True:
-            swept, more = await self._database.run("job_sweep", work, writes=True)
-            paths += more
+            swept = await self._database.run("job_sweep", work, writes=True)
+            gone += swept
             if swept < limit:
-                return paths
+                return gone

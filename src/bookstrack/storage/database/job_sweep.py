@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sqlalchemy import delete, select, update
 from sqlalchemy.engine import Connection
+from sqlalchemy.sql.elements import ColumnElement
 
 from bookstrack.storage.database.executors import forget_silent
 from bookstrack.storage.database.job_rows import Dropped
 from bookstrack.storage.database.job_tables import job_blobs, job_checkpoints, job_results, jobs
+from bookstrack.storage.database.sql import chunks
 
 
 def drop_artefacts(connection: Connection, job_id: str, *, results: bool) -> Dropped:
@@ -25,36 +29,51 @@ def drop_artefacts(connection: Connection, job_id: str, *, results: bool) -> Dro
     return Dropped(paths=tuple(gone), results=had_results, checkpoints=dropped)
 
 
-def due_paths(connection: Connection, *, before: float) -> list[str]:
-    """Return what lies in the object store for the jobs that the next sweep deletes."""
+def due_paths(connection: Connection, *, before: float, after: str, limit: int) -> list[str]:
+    """Return what lies in the object store for jobs that ended before a moment.
+
+    These are the first ``limit`` paths behind ``after``.
+    """
     statement = (
         select(job_blobs.c.path)
         .join(jobs, jobs.c.id == job_blobs.c.job_id)
-        .where(jobs.c.finished_at <= before, jobs.c.finished_at.is_not(None))
+        .where(*_ended(before), job_blobs.c.path > after)
+        .order_by(job_blobs.c.path)
+        .limit(limit)
     )
     return list(connection.execute(statement).scalars())
 
 
-def sweep_jobs(connection: Connection, *, before: float, limit: int) -> tuple[int, list[str]]:
+def forget_due(connection: Connection, *, before: float, paths: Sequence[str]) -> None:
+    """Forget objects of jobs that ended before a moment: they are deleted already."""
+    due = select(jobs.c.id).where(*_ended(before))
+    for some in chunks(paths):
+        named = (job_blobs.c.job_id.in_(due), job_blobs.c.path.in_(some))
+        connection.execute(delete(job_blobs).where(*named))
+
+
+def sweep_jobs(connection: Connection, *, before: float, limit: int) -> int:
     """Delete up to ``limit`` jobs that ended before a moment, with everything that hangs on them.
 
-    Return how many went and the paths of their blobs. Jobs that another process is deleting right
-    now are left to it.
+    Return how many went. Jobs that another process is deleting right now are left to it, and those
+    that still have an object to a later time: without the job nobody would know of the object.
     """
+    kept = select(job_blobs.c.job_id).where(job_blobs.c.job_id == jobs.c.id).exists()
     due = (
         select(jobs.c.id)
-        .where(jobs.c.finished_at <= before, jobs.c.finished_at.is_not(None))
+        .where(*_ended(before), ~kept)
         .order_by(jobs.c.finished_at)
         .limit(limit)
         .with_for_update(skip_locked=True)
     )
     ids = connection.execute(due).scalars().all()
-    if not ids:
-        return 0, []
-    statement = select(job_blobs.c.path).where(job_blobs.c.job_id.in_(ids))
-    paths = list(connection.execute(statement).scalars())
-    connection.execute(delete(jobs).where(jobs.c.id.in_(ids)))
-    return len(ids), paths
+    if ids:
+        connection.execute(delete(jobs).where(jobs.c.id.in_(ids)))
+    return len(ids)
+
+
+def _ended(before: float) -> tuple[ColumnElement[bool], ...]:
+    return jobs.c.finished_at <= before, jobs.c.finished_at.is_not(None)
 
 
 def sweep_rest(connection: Connection, *, now: float) -> None:
