@@ -217,6 +217,63 @@ async def raw(api, request: bytes) -> bytes:
     return answer
 
 
+def failures(api) -> set[tuple[str, str]]:
+    """Return the paths and codes of the failures that the server has counted."""
+    (family,) = api.parts.metrics.http_errors.collect()
+    return {(one.labels["path"], one.labels["code"]) for one in family.samples}
+
+
+_FORM = "multipart/form-data; boundary=xx"
+_PART = b'--xx\r\nContent-Disposition: form-data; name="file"; filename="a.csv"\r\n\r\nTitle,'
+
+
+@pytest.mark.parametrize(
+    ("path", "kind", "half"),
+    [
+        ("/api/v2/imports", _FORM, _PART),
+        ("/api/v2/imports", "text/csv", b"Title,"),
+        ("/api/v2/imports/preview", _FORM, _PART),
+        ("/v1/enrichment/batch", "application/json", b'{"books":'),
+        ("/v2/import/workflow", "application/json", b'{"isbn":'),
+        ("/v2/import/workflow", _FORM, _PART),
+        ("/api/v2/scans", _FORM, _PART.replace(b'"file"', b'"photos"')),
+        ("/api/v2/scans", "application/json", b'{"images":'),
+        ("/api/scan-bookshelf", "image/jpeg", b"\xff\xd8"),
+        ("/api/v2/barcodes/decode", "image/jpeg", b"\xff\xd8"),
+        (ENRICH, "application/json", b'{"isbn":'),
+        (ENRICH, "application/json", b""),
+    ],
+)
+async def test_who_leaves_while_sending_is_no_failure_of_ours(start, path, kind, half):
+    api = await start(GEMINI_API_KEY="k")
+    gone = (
+        f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: {kind}\r\nContent-Length: 9000\r\n\r\n"
+    )
+    host, port = api.url.removeprefix("http://").split(":")
+    with capture_logs() as logs:
+        _, writer = await asyncio.open_connection(host, int(port))
+        writer.write(gone.encode() + half)
+        await writer.drain()
+        await asyncio.sleep(0.05)
+        writer.close()
+        await writer.wait_closed()
+        async with asyncio.timeout(5):
+            while not (found := failures(api)):  # noqa: ASYNC110 a server sets no event here
+                await asyncio.sleep(0.01)
+    assert found == {(path, "CLIENT_DISCONNECTED")}
+    assert [line for line in logs if line["log_level"] == "error"] == []
+
+
+async def test_a_body_of_no_told_length_has_an_end_as_well(api):
+    lines = b"Content-Type: application/json\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n"
+    body = b'{"isbn":"x"}'
+    sent = b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body)
+    answer = await raw(
+        api, b"POST %s HTTP/1.1\r\nHost: x\r\n" % ENRICH.encode() + lines + b"\r\n" + sent
+    )
+    assert answer.startswith(b"HTTP/1.1 400 ")
+
+
 async def test_headers_above_32_kib_are_a_431(api):
     lines = b"".join(b"X-Same: " + b"y" * 1000 + b"\r\n" for _ in range(33))  # one name, repeated
     answer = await raw(

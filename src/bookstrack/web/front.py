@@ -297,16 +297,22 @@ def too_large(received: int, limit: int) -> errors.TooLarge:
 
 
 def _bounded(receive: Receive, limit: int) -> Receive:
-    """Count the body while it is read: the declared length may be absent or wrong."""
-    received = 0
+    """Count the body while it is read: the declared length may be absent or wrong.
+
+    A client that leaves before its end raises ClientGone; nothing went wrong on our side.
+    """
+    received, ended = 0, False
 
     async def counted() -> Any:
-        nonlocal received
+        nonlocal received, ended
         message = await receive()
         if message["type"] == "http.request":
             received += len(message.get("body", b""))
+            ended = not message.get("more_body", False)
             if received > limit:
                 raise too_large(received, limit)
+        elif not ended:
+            raise errors.ClientGone("The client went away while it was sending")
         return message
 
     return counted

@@ -9,11 +9,9 @@ from email.message import Message
 from typing import Any, cast
 
 import multipart
-from litestar import Request
-from litestar.exceptions import InternalServerException
 from msgspec import Struct, field
 
-from bookstrack.errors import BatchTooLarge, ClientGone, InvalidRequest, TooLarge
+from bookstrack.errors import BatchTooLarge, InvalidRequest, TooLarge
 from bookstrack.settings import ImportSettings
 from bookstrack.web.json_bodies import json_object
 
@@ -66,19 +64,6 @@ def bounds_of(settings: ImportSettings) -> Bounds:
 def media_type(header: str) -> str:
     """Return the media type of a request without its parameters."""
     return header.partition(";")[0].strip().lower()
-
-
-async def chunks_of(request: Request[Any, Any, Any]) -> AsyncIterator[bytes]:
-    """Yield the body of a request as it comes.
-
-    Raises:
-        ClientGone: the rest will not come.
-    """
-    try:
-        async for chunk in request.stream():
-            yield chunk
-    except InternalServerException as problem:
-        raise ClientGone("The client went away while it was sending") from problem
 
 
 async def read_raw(chunks: AsyncIterator[bytes], *, most: int) -> Submitted:

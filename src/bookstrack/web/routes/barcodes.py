@@ -28,7 +28,6 @@ from bookstrack.web.scan_uploads import (
     Bounds,
     Submitted,
     bounds_of,
-    chunks_of,
     media_type,
     read_form,
     read_raw,
@@ -94,9 +93,9 @@ async def _submitted(
     named = media_type(content_type)
     if named == _FORM:
         one = Bounds(image=bounds.image, batch=bounds.image + _SLACK, photos=1)
-        return await read_form(chunks_of(request), content_type, one)
+        return await read_form(request.stream(), content_type, one)
     if named.startswith("image/") or named in ("", "application/octet-stream"):
-        return await read_raw(chunks_of(request), most=bounds.image)
+        return await read_raw(request.stream(), most=bounds.image)
     raise InvalidRequest(
         f"The body must be a picture, or {_FORM} with the part image",
         details={"contentType": named[:100], "expected": "image/*"},

@@ -28,7 +28,6 @@ from bookstrack.web.scan_uploads import (
     BODY_LIMIT,
     Submitted,
     bounds_of,
-    chunks_of,
     media_type,
     read_form,
     read_json,
@@ -130,7 +129,7 @@ async def scan_one(
             details={"contentType": named[:100], "expected": "image/*"},
         )
     bounds = bounds_of(parts.settings.imports)
-    submitted = await read_raw(chunks_of(request), most=bounds.image)
+    submitted = await read_raw(request.stream(), most=bounds.image)
     started = await desk.board.start(await scan_desk.request(submitted, wishes))
     return await starts.answer(
         reply,
@@ -188,10 +187,10 @@ async def _submitted(
     bounds = bounds_of(parts.settings.imports)
     named = media_type(content_type)
     if named == _FORM:
-        return await read_form(chunks_of(request), content_type, bounds)
+        return await read_form(request.stream(), content_type, bounds)
     if named in ("", _JSON) or named.endswith("+json"):
         declared = request.headers.get("content-length", "")
-        body = await read_whole(chunks_of(request), declared=declared, bounds=bounds)
+        body = await read_whole(request.stream(), declared=declared, bounds=bounds)
         return await asyncio.to_thread(read_json, body, bounds)
     raise InvalidRequest(
         f"The body must be {_FORM} or {_JSON}",
