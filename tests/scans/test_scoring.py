@@ -218,4 +218,6 @@ def test_likeness(wanted, seen, least, most):
 def test_main_title():
     assert main_title(book("The Hunger Games (The Hunger Games, #1)")) == "The Hunger Games"
     assert main_title(book("Attached: The New Science")) == "Attached"
+    assert main_title(book("Dawn of Kings / Queen of Dust")) == "Dawn of Kings"
+    assert main_title(book("11/12")) == "11/12"
     assert main_title(book("(…)")) == "(…)"

@@ -47,7 +47,8 @@ _MOST_BOOKS_A_SPINE = 4
 _MOST_AROUND = 6
 _FIRST_QUESTIONS = 0.75  # of all that may be asked
 _MOST_IN_A_QUESTION = 3
-_HARDLY = 65  # percent: words less alike are not worth a closer look
+_MOST_TOGETHER = 50  # words on one spine
+_HARDLY = 75  # percent: words less alike are not worth a closer look
 _MOST_WORDS = 20
 _LEAST_CONFIDENCE = 0.4
 
@@ -207,9 +208,8 @@ class _Matcher:
         nearness = Nearness([piece.lines for piece in pieces])
         for number, piece in enumerate(pieces):
             around = [pieces[other] for other in nearness.around(number, most=_MOST_AROUND)]
-            free = [_without(one, taken) for one in (piece, *around)]
-            free = [free[0], *(one for one in free[1:] if one.lines)]
-            if not free[0].lines or len(free) == 1:
+            free = _readable_together([_without(one, taken) for one in (piece, *around)])
+            if len(free) < 2:
                 continue
             book = self._on_several(free, self._offered(_lines_of(free)))
             if book is None:
@@ -296,6 +296,20 @@ class _Matcher:
             partially_visible=spine.partially_visible,
             work_id=candidate.work_id,
         )
+
+
+def _readable_together(pieces: Sequence[_Piece]) -> list[_Piece]:
+    """Return a piece and those of the others that are no more text with it than a spine has."""
+    together: list[_Piece] = []
+    left = _MOST_TOGETHER
+    for piece in pieces:
+        words = sum(len(words_of(line.text)) for line in piece.lines)
+        if 0 < words <= left:
+            together.append(piece)
+            left -= words
+        elif not together:
+            break
+    return together
 
 
 def _words_to_ask(lines: Sequence[TextLine]) -> list[str]:

@@ -21,7 +21,7 @@ from bookstrack.scans.laying import (
 from bookstrack.scans.words import FUNCTION_WORDS, names_publisher, tells, words_of
 
 _BRACKETS = re.compile(r"\s*[(\[][^()\[\]]*[)\]]\s*")
-_SUBTITLE = re.compile(r"\s*(?::|;| - | – | — |/)\s*")
+_SUBTITLE = re.compile(r"\s*(?::|;| - | – | — | / )\s*")
 _LARGE = 0.6  # of the title's letters: what is smaller is small print
 _LARGE_BESIDE_NAME = 0.85
 _WELL_READ = 0.75
