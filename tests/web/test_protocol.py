@@ -11,7 +11,7 @@ import uvicorn
 from uvicorn.server import ServerState
 
 from bookstrack.web.protocol import BoundedProtocol
-from bookstrack.web.server import _config
+from bookstrack.web.server import configuration
 
 GET = b"GET /%d HTTP/1.1\r\nHost: x\r\n\r\n"
 POST = b"POST / HTTP/1.1\r\nHost: x\r\n"
@@ -204,7 +204,7 @@ async def test_a_malformed_request_is_a_400(application):
 
 
 def test_the_server_speaks_it(application):
-    assert _config(application).http is BoundedProtocol
+    assert configuration(application).http is BoundedProtocol
 
 
 async def test_the_whole_server_cuts_off_too(api):
