@@ -64,6 +64,30 @@ def test_turned_and_tilted(turned):
     assert code.isbn13 == BOOK
 
 
+@pytest.mark.parametrize("turned", [0, 90, 15])
+def test_light_bars_on_dark_paper(turned):
+    page = on_a_page(drawn(BOOK), turned=turned).point(lambda value: 255 - value)
+
+    (code,) = read_barcodes(page)
+
+    assert code.isbn13 == BOOK
+
+
+def test_ean_8_on_request_is_no_isbn():
+    page = on_a_page(drawn("96385074", symbology="EAN8"))
+
+    assert read_barcodes(page) == ()
+    (code,) = read_barcodes(page, formats=[BarcodeFormat.EAN_8])
+    assert (code.text, code.format, code.valid) == ("96385074", "EAN-8", False)
+
+
+@pytest.mark.parametrize("symbology", ["QRCode", "Code128"])
+def test_an_isbn_in_another_code_is_only_text(symbology):
+    (code,) = read_barcodes(on_a_page(drawn(BOOK, symbology=symbology)), formats=BarcodeFormat)
+
+    assert (code.text, code.valid, code.isbn13) == (BOOK, False, None)
+
+
 def test_corners_begin_where_the_code_begins():
     (code,) = read_barcodes(on_a_page(drawn(BOOK), turned=180))
 

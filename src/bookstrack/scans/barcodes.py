@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
-from PIL import Image
+from PIL import Image, ImageOps
 
 from bookstrack.model.isbn import Isbn
 from bookstrack.model.naming import camel_name
@@ -87,19 +87,29 @@ def read_barcodes(
     except ImportError as error:
         raise ReaderMissing("Reading barcodes", extra="barcode") from error
     names = {_code_of(wanted, zxingcpp.BarcodeFormat): wanted for wanted in dict.fromkeys(formats)}
-    found = zxingcpp.read_barcodes(
-        image.convert("L"),
-        formats=zxingcpp.BarcodeFormats(list(names)),
+    grey = image.convert("L")
+    # zxing-cpp tries light on dark by itself only for codes of squares, not for those of bars.
+    found = _found(grey, names) or _found(ImageOps.invert(grey), names)
+    read = [_barcode(one, names[one.format], image.size) for one in found if one.format in names]
+    wanted_ones = [code for code in read if code.format in names.values()]
+    codes = _without_repeats(wanted_ones[:_MOST])
+    return tuple(sorted(codes, key=lambda code: (code.box.y, code.box.x)))
+
+
+def _found(
+    grey: Image.Image, formats: Iterable[zxingcpp.BarcodeFormat]
+) -> Sequence[zxingcpp.Barcode]:
+    import zxingcpp
+
+    return zxingcpp.read_barcodes(
+        grey,
+        formats=zxingcpp.BarcodeFormats(list(formats)),
         try_rotate=True,
         try_downscale=True,
         try_invert=True,
         text_mode=zxingcpp.TextMode.Plain,
         ean_add_on_symbol=zxingcpp.EanAddOnSymbol.Read,
     )
-    read = [_barcode(one, names[one.format], image.size) for one in found if one.format in names]
-    wanted_ones = [code for code in read if code.format in names.values()]
-    codes = _without_repeats(wanted_ones[:_MOST])
-    return tuple(sorted(codes, key=lambda code: (code.box.y, code.box.x)))
 
 
 def detections(codes: Sequence[Barcode]) -> list[Detection]:
