@@ -162,9 +162,10 @@ def assert_same(found: Found, undisturbed: Found) -> None:
     facts = _full_authors([found, undisturbed])
     one, other = (_comparable(each, facts) for each in (found, undisturbed))
     for mine, theirs in zip(one["enrichedBooks"], other["enrichedBooks"], strict=True):
-        assert mine == theirs
+        assert mine == theirs, (mine, theirs)
     assert one == other
-    assert _end(found.events[-1]) == _end(undisturbed.events[-1])
+    ends = [_end(each.events[-1]) for each in (found, undisturbed)]
+    assert ends[0] == ends[1], ends
 
 
 def _comparable(found: Found, full: dict[str, Any]) -> dict[str, Any]:

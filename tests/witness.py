@@ -27,7 +27,7 @@ _TRIGGER = {
     ],
 }
 _STANDING = """
-SELECT jobs.id, jobs.finished_at IS NOT NULL, jobs.attempts, executors.pid,
+SELECT jobs.id, jobs.finished_at IS NOT NULL, jobs.attempts, jobs.takeovers, executors.pid,
     (SELECT count(*) FROM job_items WHERE job_id = jobs.id AND state NOT IN ('pending', 'running')),
     (SELECT count(*) FROM job_items WHERE job_id = jobs.id)
 FROM jobs LEFT JOIN executors ON executors.id = jobs.owner
@@ -35,11 +35,16 @@ FROM jobs LEFT JOIN executors ON executors.id = jobs.owner
 
 
 class Standing(Struct, frozen=True):
-    """How a job stands: ``attempts`` counts take-overs, ``pid`` is the process that holds it."""
+    """How a job stands.
+
+    ``attempts`` counts take-overs, ``vain`` those since it last got on; ``pid`` is the process
+    that holds it.
+    """
 
     job_id: str
     ended: bool
     attempts: int
+    vain: int
     pid: int | None
     items_ended: int
     items: int
