@@ -98,13 +98,13 @@ async def test_important_ones_are_told_one_after_the_other(world, scan):
 
 async def test_the_end_waits_its_turn_and_nothing_before_it_is_lost(world, scan):
     await scan.ctx.emit(stage="reading", important=True)
-    await scan.ctx.emit(stage="found", once={"photos": [1]}, important=True)
+    await scan.ctx.emit(stage="found", extra={"photos": [1]}, important=True)
     await scan.ctx.emit(message="the last word")
     await scan.end()
     await world.passing(1)
     events = await scan.events()
     assert [event.stage for event in events] == ["reading", "found", "found", "found"]
-    assert [event.extra for event in events] == [{}, {"photos": [1]}, {}, {}]
+    assert [event.extra for event in events] == [{}, *[{"photos": [1]}] * 3]
     assert events[2].message == "the last word"
     assert [event.status for event in events][2:] == [JobStatus.PROCESSING, JobStatus.COMPLETED]
     times = [event.at for event in events[:-1]]

@@ -32,7 +32,7 @@ from bookstrack.model.event import Event
 from bookstrack.model.job import Blob, CancelMode, Job, JobStatus, PipelineName
 from bookstrack.pipelines.bookshelf_scan import BookshelfScan, ScanParts
 from bookstrack.pipelines.scan_items import PhotoInput
-from bookstrack.pipelines.scan_readers import Readers
+from bookstrack.pipelines.scan_readers import Readers, fault_of
 from bookstrack.readers.keeping import AnswerCache
 from bookstrack.readers.shelf import PhotoReading, PhotoUnread
 from bookstrack.scans.detection import Detection
@@ -206,6 +206,16 @@ async def test_who_cannot_be_asked_is_replaced(desk: Desk, problem: BooksTrackEr
     texts = [event.message for event in await desk.events(job_id)]
     first, then = (f"Processing with {name}..." for name in ("Gemini AI", "on-device OCR"))
     assert texts.index(first) < texts.index(then)
+
+
+@pytest.mark.parametrize(
+    "problem", [one for one, _ in AWAY[:-1]], ids=lambda one: type(one).__name__
+)
+def test_readers_are_told_in_plain_words(problem: BooksTrackError):
+    told = fault_of(problem).message
+    assert told.startswith("Gemini ")
+    assert problem.message not in told
+    assert not {"error", "fail"} & set(told.lower().split())  # [J11]
 
 
 async def test_each_photo_says_who_read_it(desk: Desk):

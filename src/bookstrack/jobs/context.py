@@ -97,7 +97,6 @@ class Context:
         stage: str | None = None,
         total: int | None = None,
         extra: dict[str, Any] | None = None,
-        once: dict[str, Any] | None = None,
         important: bool = False,
     ) -> None:
         """Tell how the job stands; None leaves a thing as it was.
@@ -105,7 +104,7 @@ class Context:
         At most one event in 100 ms is logged, and the newest wins; ``important`` ones (a new
         stage, a finished photo) all are, one after the other [J10]. Progress never goes back and
         stays below 1 [J8]. ``extra`` holds facts that later events repeat until they change (None
-        takes one away), ``once`` facts of the next event alone, both under their wire names.
+        takes one away), under their wire names.
         """
         change = Change(
             progress=progress,
@@ -114,7 +113,6 @@ class Context:
             stage=stage,
             total=total,
             extra=extra or {},
-            once=once or {},
         )
         await self._recorder.update(change, important=important)
 

@@ -22,8 +22,7 @@ _COUNTED = (ItemState.DONE, ItemState.ERROR, ItemState.SKIPPED)
 class Change(Struct, frozen=True, kw_only=True):
     """What is different now; None leaves a thing as it was.
 
-    ``extra`` is added to the facts all later events carry (a None in it takes one away), ``once``
-    goes into the next event only.
+    ``extra`` is added to the facts all later events carry; a None in it takes one away.
     """
 
     progress: float | None = None
@@ -32,7 +31,6 @@ class Change(Struct, frozen=True, kw_only=True):
     stage: str | None = None
     total: int | None = None
     extra: dict[str, Any] = field(default_factory=dict[str, Any])
-    once: dict[str, Any] = field(default_factory=dict[str, Any])
 
 
 class Draft:
@@ -46,7 +44,6 @@ class Draft:
         self._current_item = event.current_item
         self._stage = event.stage
         self._extra = dict(event.extra)
-        self._once: dict[str, Any] = {}
         self.total = event.total
         self.progress = min(event.progress, MOST_WHILE_RUNNING)
         states = [item.state for item in items]
@@ -81,12 +78,9 @@ class Draft:
             self.total = change.total
         facts = self._extra | change.extra
         self._extra = {name: fact for name, fact in facts.items() if fact is not None}
-        self._once |= change.once
 
     def event(self, *, at: float) -> Event:
         """Make an event, yet without number, of this moment (epoch seconds)."""
-        extra = self._extra | self._once
-        self._once = {}
         return Event(
             seq=0,
             at=round(at * 1000),
@@ -99,7 +93,7 @@ class Draft:
             current_item=self._current_item,
             message=self._message,
             stage=self._stage,
-            extra=extra,
+            extra=self._extra,
         )
 
     def _may_say(self, text: str) -> bool:

@@ -161,7 +161,7 @@ class ImportWorkflow:
             hit = await catalogue.by_isbn(Isbn.parse(known.isbn), prefer=order.prefer, later=later)
         except ProviderProblem as problem:
             later.drop()
-            raise JobFailed(problem.code, problem.message, retryable=problem.retryable) from problem
+            raise JobFailed(problem.code, problem.told, retryable=problem.retryable) from problem
         except BaseException:
             later.drop()
             raise

@@ -88,7 +88,9 @@ class PhotoWork:
 
     def _unread(self, problem: Exception, looked: Looked | None) -> PhotoResult:
         fault = fault_of(problem)
-        log.info("photo_unread", job_id=self._ctx.job.id, code=fault.code, problem=fault.message)
+        # The log is for operators, the fault for readers.
+        why = problem.message if isinstance(problem, BooksTrackError) else fault.message
+        log.info("photo_unread", job_id=self._ctx.job.id, code=fault.code, problem=why)
         return PhotoResult(
             quality=looked.quality if looked else None,
             code=fault.code,

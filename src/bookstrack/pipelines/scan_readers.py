@@ -141,6 +141,8 @@ def fault_of(problem: Exception) -> Fault:
     """Return why a photo was not read, and whether it may go better later."""
     if isinstance(problem, PhotoUnread):
         return Fault(code=problem.photo_code, message=problem.message, retryable=problem.retryable)
+    if isinstance(problem, ProviderProblem):
+        return Fault(code=problem.code, message=problem.told, retryable=problem.retryable)
     if isinstance(problem, BooksTrackError):
         return Fault(code=problem.code, message=problem.message, retryable=problem.retryable)
     return Fault(code=BROKEN, message="The photo could not be processed", retryable=False)

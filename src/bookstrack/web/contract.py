@@ -26,7 +26,7 @@ class Shape(StrEnum):
 class RouteFacts(Struct, frozen=True, kw_only=True):
     """One path: its template, methods, limit class and lifecycle group.
 
-    ``body_limit`` (bytes) and ``timeout_s`` replace those of all routes where much is sent.
+    ``body_limit`` (bytes; the larger counts) and ``timeout_s`` replace those of all routes.
     """
 
     template: str

@@ -45,7 +45,6 @@ from bookstrack.web.socket_entry import SocketEntry
 _URL_LIMIT = 8 * 1024
 _HEADERS_LIMIT = 32 * 1024
 _MIB = 1024 * 1024
-_ALWAYS_OPEN = ("/health", "/livez", "/readyz")
 _TOKEN_PREFIX = b"Bearer bt_"
 
 

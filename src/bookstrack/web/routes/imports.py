@@ -38,7 +38,7 @@ from bookstrack.web.routes.route import read, write
 
 _TAG = "Imports"
 _FORM = "multipart/form-data"
-_BODY_LIMIT = 1024 * MIB  # the real one is a setting, and holds for the file alone
+BODY_LIMIT = 1024 * MIB  # the real one is a setting, and holds for the file alone
 _CSV = "text/csv"  # the framework names the charset
 _PREVIEWED = 20
 
@@ -80,7 +80,7 @@ class ImportForm(Struct, frozen=True, kw_only=True):
     status=202,
     body=ImportForm,
     body_type=_FORM,
-    body_limit=_BODY_LIMIT,
+    body_limit=BODY_LIMIT,
 )
 async def start_import(
     request: Request[Any, Any, Any],
@@ -106,7 +106,7 @@ async def start_import(
         dry_run=dry_run,
         job_id=chosen,
     )
-    return await _start(request, reply, parts, desk.board, starts, query)
+    return await import_file(request, reply, parts, desk.board, starts, query)
 
 
 @write(
@@ -121,7 +121,7 @@ async def start_import(
     status=202,
     body=ImportForm,
     body_type=_FORM,
-    body_limit=_BODY_LIMIT,
+    body_limit=BODY_LIMIT,
 )
 async def start_import_v1(
     request: Request[Any, Any, Any],
@@ -131,10 +131,10 @@ async def start_import_v1(
     starts: NamedDependency[JobStarts],
 ) -> Response[Any]:
     """Import an export file, under the oldest address."""
-    return await _start(request, reply, parts, desk.board, starts, ImportQuery())
+    return await import_file(request, reply, parts, desk.board, starts, ImportQuery())
 
 
-async def _start(
+async def import_file(
     request: Request[Any, Any, Any],
     reply: Reply,
     parts: Assembly,
@@ -142,7 +142,7 @@ async def _start(
     starts: JobStarts,
     query: ImportQuery,
 ) -> Response[Any]:
-    """Check everything that can be checked at once, store the file, start the job."""
+    """Check everything that can be checked at once, store the file, start and announce the job."""
     upload = await _uploaded(request, parts)
     desk = ImportDesk(parts)
     key = reply.exchange.header(b"idempotency-key")
@@ -169,7 +169,7 @@ async def _uploaded(request: Request[Any, Any, Any], parts: Assembly) -> Upload:
     limit="import",
     body=ImportForm,
     body_type=_FORM,
-    body_limit=_BODY_LIMIT,
+    body_limit=BODY_LIMIT,
 )
 async def preview_import(
     request: Request[Any, Any, Any],

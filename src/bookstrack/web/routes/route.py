@@ -181,7 +181,7 @@ def write(
 
     ``body`` is the type that the document gives for a body that the handler reads by itself, in
     the form of ``body_type``, or types by form; ``any_body`` lets a body of any form pass.
-    ``body_limit`` (bytes) and ``timeout_s`` replace the limits of JSON bodies.
+    ``body_limit`` (bytes; the larger counts) and ``timeout_s`` replace the limits of JSON bodies.
     """
     return _declare(
         post,

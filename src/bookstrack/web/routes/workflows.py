@@ -13,17 +13,14 @@ from bookstrack.assembly import Assembly
 from bookstrack.errors import InvalidRequest, NotFound, TooLarge
 from bookstrack.model.job import PipelineName
 from bookstrack.web.contract import Shape
-from bookstrack.web.import_desk import ACCEPTED, ImportDesk
 from bookstrack.web.import_orders import ImportQuery
-from bookstrack.web.import_orders import read_order as read_import
-from bookstrack.web.import_upload import MIB, read_upload
 from bookstrack.web.job_access import JobDesk, path_id
 from bookstrack.web.job_starts import JobStarts
 from bookstrack.web.job_views import POLL_INTERVAL, JobStart, StartTop
 from bookstrack.web.json_bodies import idempotency_key, json_object
 from bookstrack.web.openapi import answer_type
 from bookstrack.web.reply import Reply
-from bookstrack.web.routes.imports import ImportForm
+from bookstrack.web.routes.imports import BODY_LIMIT, ImportForm, import_file
 from bookstrack.web.routes.route import read, write
 from bookstrack.web.workflows import (
     PATH,
@@ -39,7 +36,6 @@ from bookstrack.web.workflows import (
 _TAG = "Imports"
 _JSON, _FORM = "application/json", "multipart/form-data"
 _LARGEST_JSON = 64 * 1024
-_BODY_LIMIT = 1024 * MIB  # the real ones are smaller: that of files is a setting
 _Started: Any = answer_type(WorkflowStart, Shape.MIRRORED) | answer_type(
     JobStart, Shape.MIRRORED, StartTop
 )
@@ -63,7 +59,7 @@ class WorkflowBody(Struct, frozen=True, kw_only=True):
     status=202,
     any_body=True,
     body={_JSON: WorkflowBody, _FORM: ImportForm},
-    body_limit=_BODY_LIMIT,
+    body_limit=BODY_LIMIT,
 )
 async def start_workflow(
     request: Request[Any, Any, Any],
@@ -76,7 +72,7 @@ async def start_workflow(
     content_type = reply.exchange.header(b"content-type")
     named = content_type.partition(";")[0].strip().lower()
     if named == _FORM:
-        return await _import(request, reply, parts, desk, starts)
+        return await import_file(request, reply, parts, desk.board, starts, ImportQuery())
     if named not in ("", _JSON) and not named.endswith("+json"):
         raise InvalidRequest(
             f"The body must be {_JSON} or {_FORM}",
@@ -99,28 +95,6 @@ async def _bounded(request: Request[Any, Any, Any]) -> bytes:
         if len(body) > _LARGEST_JSON:
             raise TooLarge("The body is too large", details={"maxBytes": _LARGEST_JSON})
     return bytes(body)
-
-
-async def _import(
-    request: Request[Any, Any, Any],
-    reply: Reply,
-    parts: Assembly,
-    desk: JobDesk,
-    starts: JobStarts,
-) -> Response[Any]:
-    upload = await read_upload(request, limit=parts.settings.imports.csv_max_mb * MIB)
-    key = reply.exchange.header(b"idempotency-key")
-    order = read_import(upload, ImportQuery(), key_header=key)
-    job = await ImportDesk(parts).job(upload, order, user=reply.exchange.token_id)
-    started = await desk.board.start(job)
-    return await starts.answer(
-        reply,
-        started,
-        status="initialized",
-        message=ACCEPTED,
-        estimated_rows=started.job.total,
-        file_size_bytes=len(upload.data),
-    )
 
 
 @read(
